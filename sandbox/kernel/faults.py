@@ -5,9 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-REQUEST_KINDS = frozenset(
-    "down slow status lose-reply cut-request partial garble expire-auth lock limit html".split()
-)
+REQUEST_KINDS = frozenset("down slow status lose-reply cut-request partial garble expire-auth lock limit html".split())
 NOTIFICATION_KINDS = frozenset("drop duplicate delay reorder garble".split())
 
 

@@ -1,0 +1,76 @@
+"""How a system says what changed, and how it reads a notification: the two ways into the same run."""
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from commerce.model import Model, UtcDatetime
+from commerce.order import Order
+
+
+class Change(Model):
+    """Something changed for one order. `digest` is equal for equal states, so that a repeat can be skipped.
+
+    `order` is the whole order for a new or changed shop order. `problem` says why a shop's order could not be read into
+    the shared language; such a change is quarantined with its reason, never dropped.
+    """
+
+    order_key: str
+    what: Literal["shop-order", "entry", "billing"]
+    digest: str
+    at: UtcDatetime | None = None
+    order: Order | None = None
+    shop_canceled: bool = False
+    problem: str = ""
+
+
+class Page(Model):
+    """Changes since a cursor, oldest first. `cursor` is opaque text for the next read; inclusive with overlap."""
+
+    changes: tuple[Change, ...]
+    cursor: str
+    more: bool = False
+
+
+class Source(Protocol):
+    """Reads what changed in one system. `name` is stable: the cursor is kept under it (`magento:orders`)."""
+
+    name: str
+    system: str
+
+    async def read(self, cursor: str | None) -> Page:
+        """One page since `cursor` (None: from the configured start). Raises commerce.failures.SystemFailure."""
+        ...
+
+    async def fetch(self, reference: str) -> Change | None:
+        """The present state behind one notification's reference, read from the system itself; None when it is gone."""
+        ...
+
+
+class Heard(Model):
+    """A notification whose sender was verified. `id` is the sender's message id; `reference` what to read again."""
+
+    id: str
+    reference: str
+    source: str
+
+
+class Unreadable(ValueError):
+    """A notification that is not what the vendor sends; kept in quarantine with this reason."""
+
+
+class Forged(ValueError):
+    """A notification whose signature is missing or wrong; refused."""
+
+
+class Listener(Protocol):
+    """Verifies and reads a system's notifications. Raises Forged or Unreadable."""
+
+    def hear(self, headers: Mapping[str, str], body: bytes) -> Heard: ...
+
+
+class Intents(Protocol):
+    """Our own memory of writes that were begun, for targets that take no idempotency key."""
+
+    async def begun(self, key: str) -> UtcDatetime | None:
+        """Note that the write under `key` begins now. Returns when it was first begun, or None if this is the first."""
+        ...

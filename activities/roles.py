@@ -1,0 +1,335 @@
+"""What a storefront, an ERP, a payment, a billing and a notification system must be able to do.
+
+Workflows know these roles and nothing else. A system's `activities.py` fills a role by subclassing it and decorating
+each method with `@activity.defn(name=...)` under the role's own name and with `activities.steps.step`; `worker.py` decides
+which system fills which role. All methods are single durable steps: they look up by business key, create what is
+missing, and raise `commerce.failures.SystemFailure` when they cannot.
+"""
+
+from typing import Literal
+
+from temporalio import activity
+
+from commerce.documents import Document, Undone
+from commerce.model import Model, UtcDatetime
+from commerce.money import Money
+from commerce.order import Order, Payment
+from commerce.payment import Collected, EntryState
+
+
+# ---- storefront ------------------------------------------------------------------------------------------------------
+
+
+class AnnouncePayment(Model):
+    """Tell the shop that payment is pending, with the link for the buyer."""
+
+    order_key: str
+    store: str
+    number: str
+    shop_id: str
+    link: str
+    amount: Money
+
+
+class WriteInvoice(Model):
+    """Invoice the whole order in the shop. `invoice_number`, the billing system's, is the key of the shop's document."""
+
+    order_key: str
+    store: str
+    number: str
+    shop_id: str
+    invoice_number: str
+    total: Money
+    notify_customer: bool = False
+
+
+class WriteReferences(Model):
+    """Leave the ERP's and the billing system's numbers on the shop's order."""
+
+    order_key: str
+    store: str
+    number: str
+    shop_id: str
+    erp_number: str
+    invoice_number: str
+
+
+class CancelShopOrder(Model):
+    order_key: str
+    store: str
+    number: str
+    shop_id: str
+    reason: str
+
+
+class Storefront:
+    """One shop system. Orders that never lived in the shop (empty `shop_id`) are not sent here."""
+
+    @activity.defn(name="storefront.announce_payment")
+    async def announce_payment(self, task: AnnouncePayment) -> Document:
+        """Idempotent by the link in the order's comments."""
+        raise NotImplementedError
+
+    @activity.defn(name="storefront.ensure_invoice")
+    async def ensure_invoice(self, task: WriteInvoice) -> Document:
+        """Idempotent by the invoice number in the shop invoice's comment."""
+        raise NotImplementedError
+
+    @activity.defn(name="storefront.write_references")
+    async def write_references(self, task: WriteReferences) -> Document:
+        """Idempotent by the numbers in the order's external id and comments."""
+        raise NotImplementedError
+
+    @activity.defn(name="storefront.cancel_order")
+    async def cancel_order(self, task: CancelShopOrder) -> Undone:
+        """Cancel what is open; fails as NEEDS_PERSON when the shop says it cannot be cancelled."""
+        raise NotImplementedError
+
+
+# ---- ERP -------------------------------------------------------------------------------------------------------------
+
+
+class FindCustomer(Model):
+    """`key` is the shop key of the account: `{store}:{company number}` or the store's web customer."""
+
+    key: str
+    order_key: str
+
+
+class ErpCustomer(Model):
+    id: str
+    key: str
+    name: str
+    number: str = ""
+    terms_days: int | None = None
+    on_hold: bool = False
+
+
+class FindItems(Model):
+    skus: tuple[str, ...]
+    order_key: str
+
+
+class ErpItems(Model):
+    """ERP item id by SKU; `missing` are the SKUs that the ERP does not know or has closed."""
+
+    found: dict[str, str]
+    missing: tuple[str, ...] = ()
+
+
+class BookOrder(Model):
+    order: Order
+    customer: ErpCustomer
+    items: ErpItems
+
+
+class BookReceipt(Model):
+    """Money received for an order. `key` is unique for the payment: the order key and the payment's transaction id."""
+
+    key: str
+    order_key: str
+    order_number: str
+    store: str
+    customer: ErpCustomer
+    payment: Collected
+    received_at: UtcDatetime
+
+
+class BookRefund(Model):
+    """Money paid back. `key` is the receipt's key with the suffix `:refund`."""
+
+    key: str
+    order_key: str
+    order_number: str
+    store: str
+    customer: ErpCustomer
+    payment: Collected
+    paid_back_at: UtcDatetime
+
+
+class CancelErpOrder(Model):
+    order_key: str
+    reason: str
+
+
+class Erp:
+    @activity.defn(name="erp.find_customer")
+    async def find_customer(self, task: FindCustomer) -> ErpCustomer:
+        """Raises NEEDS_PERSON when there is no such customer, or more than one."""
+        raise NotImplementedError
+
+    @activity.defn(name="erp.find_items")
+    async def find_items(self, task: FindItems) -> ErpItems:
+        raise NotImplementedError
+
+    @activity.defn(name="erp.book_order")
+    async def book_order(self, task: BookOrder) -> Document:
+        """The sales order with all its parts. Raises NEEDS_PERSON when one is there under the key that differs."""
+        raise NotImplementedError
+
+    @activity.defn(name="erp.book_receipt")
+    async def book_receipt(self, task: BookReceipt) -> Document:
+        """A posted cash receipt with the payment's transaction id."""
+        raise NotImplementedError
+
+    @activity.defn(name="erp.book_refund")
+    async def book_refund(self, task: BookRefund) -> Document:
+        """A posted refund that mirrors the receipt."""
+        raise NotImplementedError
+
+    @activity.defn(name="erp.cancel_order")
+    async def cancel_order(self, task: CancelErpOrder) -> Undone:
+        """Cancels the sales order where the ERP allows it; NEEDS_PERSON where not; not done when there is none."""
+        raise NotImplementedError
+
+
+# ---- payments --------------------------------------------------------------------------------------------------------
+
+
+class EnsureEntry(Model):
+    """Ask for money: one receivable with a payment link. `key` is the assignment key."""
+
+    key: str
+    order: Order
+    amount: Money
+    return_url: str = ""
+    expires_at: UtcDatetime
+
+
+class Entry(Model):
+    entry_id: str
+    key: str
+    link: str
+    link_id: str = ""
+    adopted: bool = False
+
+
+class LookAtEntry(Model):
+    key: str
+    order_key: str
+
+
+class CancelEntry(Model):
+    """Cancel a receivable. `money` says what happens to money already in it."""
+
+    key: str
+    order_key: str
+    reason: str
+    money: Literal["refund", "keep"] = "refund"
+
+
+class EntryCancelled(Model):
+    state: EntryState | None = None
+    refunded: tuple[Collected, ...] = ()
+    done: bool
+
+
+class Payments:
+    @activity.defn(name="payments.ensure_entry")
+    async def ensure_entry(self, task: EnsureEntry) -> Entry:
+        raise NotImplementedError
+
+    @activity.defn(name="payments.look_at_entry")
+    async def look_at_entry(self, task: LookAtEntry) -> EntryState:
+        """The entry as it is now, with every collected payment. TRANSIENT while it is not visible yet."""
+        raise NotImplementedError
+
+    @activity.defn(name="payments.cancel_entry")
+    async def cancel_entry(self, task: CancelEntry) -> EntryCancelled:
+        """Not done when there is no entry. With `refund`, `refunded` names the money that goes back."""
+        raise NotImplementedError
+
+
+# ---- billing ---------------------------------------------------------------------------------------------------------
+
+
+class EnsureBillingOrder(Model):
+    """The record that the invoice run bills. `entry_key` is empty for an order without a payment entry."""
+
+    order: Order
+    customer: ErpCustomer
+    entry_key: str = ""
+    already_paid: tuple[Payment, ...] = ()
+
+
+class FindInvoice(Model):
+    order_key: str
+    entry_key: str = ""
+
+
+class InvoiceState(Model):
+    """The invoice of an order. `final`: it has its number and cannot change. `balance` is what is still open."""
+
+    id: str
+    number: str
+    status: str
+    final: bool
+    total: Money
+    tax: Money
+    balance: Money
+    entry_assigned: bool
+    booked: Money
+    build_error: str = ""
+
+
+class BillingProgress(Model):
+    """`invoice` is None while the run has not billed the order; `build_error` says why the run skipped it."""
+
+    invoice: InvoiceState | None = None
+    build_error: str = ""
+
+
+class CancelBilling(Model):
+    order_key: str
+    reason: str
+
+
+class Billing:
+    @activity.defn(name="billing.ensure_order")
+    async def ensure_order(self, task: EnsureBillingOrder) -> Document:
+        raise NotImplementedError
+
+    @activity.defn(name="billing.find_invoice")
+    async def find_invoice(self, task: FindInvoice) -> BillingProgress:
+        raise NotImplementedError
+
+    @activity.defn(name="billing.cancel")
+    async def cancel(self, task: CancelBilling) -> Undone:
+        """Withdraw what is not billed, or cancel the final invoice where the system allows it, else NEEDS_PERSON."""
+        raise NotImplementedError
+
+
+# ---- notify ----------------------------------------------------------------------------------------------------------
+
+
+class TellCustomer(Model):
+    """A mail to the buyer. `template` names the text; `key` makes it one mail even when the step is repeated."""
+
+    key: str
+    template: Literal["payment-link", "invoice", "cancelled", "payment-failed"]
+    order: Order
+    link: str = ""
+    invoice_number: str = ""
+    amount: Money
+
+
+class TellPortal(Model):
+    """A signed webhook to the store's portal."""
+
+    key: str
+    store: str
+    event: str
+    order_key: str
+    number: str
+    data: dict[str, str]
+
+
+class Notify:
+    @activity.defn(name="notify.customer")
+    async def customer(self, task: TellCustomer) -> Document:
+        raise NotImplementedError
+
+    @activity.defn(name="notify.portal")
+    async def portal(self, task: TellPortal) -> Document:
+        """Not sent (status `no portal configured`) when the store has no portal address."""
+        raise NotImplementedError

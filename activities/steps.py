@@ -1,0 +1,72 @@
+"""From a system's failure to what the engine does next: the one place where families become retries."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from commerce.failures import Family, SystemFailure
+from commerce.text import DoesNotFit
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRIED = frozenset({Family.TRANSIENT, Family.OUTCOME_UNKNOWN})
+# A hint past this is capped: a delay that reaches past the step's schedule-to-close would end the step at once.
+LONGEST_HINT = timedelta(hours=6)
+
+
+def as_application_error(failure: SystemFailure) -> ApplicationError:
+    """The engine's error for a failure: its type is the family, its details what a parked case needs."""
+    retried = failure.family in RETRIED
+    hint = None
+    if retried and failure.retry_after is not None:
+        hint = min(timedelta(seconds=failure.retry_after), LONGEST_HINT)
+    return ApplicationError(
+        str(failure),
+        {
+            "tried": failure.tried,
+            "came_back": failure.came_back,
+            "system": failure.system,
+            "code": failure.code,
+            "request_id": failure.request_id,
+            "do_next": failure.do_next,
+        },
+        type=failure.family.value,
+        non_retryable=not retried,
+        next_retry_delay=hint,
+        category=ApplicationErrorCategory.BENIGN if retried else ApplicationErrorCategory.UNSPECIFIED,
+    )
+
+
+def step(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Decorates an activity method (below `@activity.defn`): failures leave as the engine's errors, nothing as a guess.
+
+    A value that does not fit a target's field is refused like a rejection of the target. Anything unforeseen is our
+    own mistake: it parks as BUG instead of being retried for weeks.
+    """
+
+    @wraps(method)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await method(*args, **kwargs)
+        except SystemFailure as failure:
+            raise as_application_error(failure) from failure
+        except DoesNotFit as err:
+            tried = method.__name__.replace("_", " ")
+            raise as_application_error(
+                SystemFailure(Family.REJECTED, tried, str(err), do_next="correct the value and decide 'correct'")
+            ) from err
+        except ApplicationError:
+            raise
+        except Exception as err:
+            tried = method.__name__.replace("_", " ")
+            raise as_application_error(
+                SystemFailure(
+                    Family.BUG, tried, f"{type(err).__name__}: {err}", do_next="report this, then decide 'retry'"
+                )
+            ) from err
+
+    return run

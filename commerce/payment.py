@@ -1,0 +1,72 @@
+"""What a payment entry's state means for its order. The entry is the truth; webhook, browser and timer are hints."""
+
+from enum import StrEnum
+
+from commerce.model import Model, UtcDatetime
+from commerce.money import Money
+
+
+class Collected(Model):
+    """Money that the payment system has taken in one payment. `transaction_id` is the provider's."""
+
+    id: str
+    amount: Money
+    transaction_id: str
+    method: str = ""
+    provider: str = ""
+    collected_at: UtcDatetime | None = None
+
+
+class EntryStatus(StrEnum):
+    OPEN = "open"
+    BALANCED = "balanced"
+    CANCELED = "canceled"
+
+
+class EntryState(Model):
+    """An entry as the payment system shows it now."""
+
+    entry_id: str
+    key: str
+    status: EntryStatus
+    amount: Money
+    assigned: Money
+    collected: tuple[Collected, ...] = ()
+    failed_attempts: int = 0
+    pending_attempts: int = 0
+
+
+class Payable(StrEnum):
+    """What an entry's state means for the order that waits for it."""
+
+    WAITING = "waiting"
+    CAPTURED = "captured"
+    PARTLY = "partly paid"
+    OVERPAID = "overpaid"
+    CANCELED = "canceled"
+    REOPENED = "reopened"
+    SETTLED_OTHERWISE = "settled without a payment"
+
+
+def judge(state: EntryState, *, was_captured: bool) -> Payable:
+    """The meaning of a state. `was_captured`: this order has seen the full amount before."""
+    taken = sum(payment.amount.minor for payment in state.collected)
+    if taken > state.amount.minor:
+        return Payable.OVERPAID
+    if state.status is EntryStatus.CANCELED:
+        # Canceled with money in it is nobody's plan: the money must be named to a person.
+        return Payable.CANCELED
+    if state.status is EntryStatus.BALANCED:
+        # Balanced with less money than the amount: somebody settled it by hand, and says why, or it is a mistake.
+        return Payable.CAPTURED if taken == state.amount.minor else Payable.SETTLED_OTHERWISE
+    if was_captured:
+        return Payable.REOPENED
+    return Payable.PARTLY if taken else Payable.WAITING
+
+
+def taken(state: EntryState) -> Money:
+    """All money that was collected on the entry."""
+    result = Money.zero(state.amount.currency)
+    for payment in state.collected:
+        result += payment.amount
+    return result

@@ -1,35 +1,48 @@
-"""The world the vendors share: store, clock, addresses, faults, request logs and outgoing notifications."""
+"""The world the vendors share: store, clock, addresses, faults, request logs, delayed jobs and notifications."""
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import httpx2
+from typing import Any, Protocol
 
 from sandbox.kernel.faults import Faults
+from sandbox.kernel.jobs import Jobs
+from sandbox.kernel.outbox import Notification, Outbox
 from sandbox.kernel.store import Store
+
+__all__ = ["DATA_SETS", "ActError", "Notification", "Vendor", "World"]
 
 log = logging.getLogger("sandbox")
 
-NOTIFICATION_TRIES = 7  # Adobe Commerce gives up after seven deliveries (contract section 14)
+DATA_SETS = ("demo", "empty")
+TICK_SECONDS = 0.25  # how often the vendors' own jobs look around while the clock is automatic
+BODIES_KEPT = 2_000  # of each vendor's latest requests; older entries keep their line and lose the body
+BODY_CHARACTERS = 20_000
+
+
+class Door(Protocol):
+    """An address of a vendor that can be shut: see `sandbox.kernel.serve`."""
+
+    def shut(self) -> None: ...
+
+    async def open(self) -> None: ...
 
 
 class ActError(ValueError):
-    """An `act` that the vendor cannot do; the message says which argument is wrong and what is allowed."""
+    """An `act` that the vendor cannot do; the message starts with the argument at fault (`sku: ...`).
 
+    `field` is taken from the message when it is not given; `allowed` says what may stand there.
+    """
 
-@dataclass
-class Notification:
-    """One outgoing HTTP call of a vendor (webhook, event)."""
-
-    vendor: str
-    url: str
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    def __init__(self, message: str, *, field: str | None = None, allowed: Any = None) -> None:
+        super().__init__(message)
+        head, colon, _ = message.partition(":")
+        self.field = field or (head if colon and " " not in head else "do")
+        self.allowed = allowed
 
 
 class Vendor:
@@ -45,8 +58,12 @@ class Vendor:
         """Serve one request. The body was read before and a store transaction is open; nothing here may wait."""
         raise NotImplementedError
 
+    def protocols(self) -> dict[str, Callable[[], asyncio.Protocol]]:
+        """What the vendor speaks besides HTTP, by name; each gets a port of its own."""
+        return {}
+
     def credentials(self) -> dict[str, Any]:
-        """What a client needs to log in (shown by the control API)."""
+        """What a client needs to log in (shown by the control API). Called inside a transaction."""
         return {}
 
     def seed(self, data_set: str) -> None:
@@ -63,6 +80,10 @@ class Vendor:
     def tick(self) -> None:
         """Let the vendor's own jobs run once; called repeatedly while the clock is automatic."""
 
+    def run_job(self, name: str, payload: dict[str, Any]) -> None:
+        """Do a job that was handed to `World.schedule`. Runs in a transaction; what it raises is tried again."""
+        raise NotImplementedError(f"{self.name} has no job {name!r}")
+
     def request_key(self, method: str, path: str, body: bytes) -> str | None:
         """The business key that a request carries, for the request log."""
         return None
@@ -73,6 +94,8 @@ class Vendor:
 
 
 class World:
+    """One world over one store. `lock` is held by whoever has a transaction open: use `unit()` for both at once."""
+
     def __init__(self, store: Store, *, seed: int = 1, request_log: int = 20_000) -> None:
         self.store = store
         self.seed = seed
@@ -81,12 +104,17 @@ class World:
         self.urls: dict[str, str] = {}
         self.requests: dict[str, deque[dict[str, Any]]] = {}
         self.lock = asyncio.Lock()
-        self.clock_auto = False
-        self.clock_speed = 60.0
+        self.outbox_wake = asyncio.Event()
+        self.jobs_wake = asyncio.Event()
+        self.doors: dict[str, Sequence[Door]] = {}
+        clock = store.table("kernel.state").get("clock") or {"auto": False, "speed": 60.0}
+        self.clock_auto: bool = clock["auto"]
+        self.clock_speed: float = clock["speed"]
+        self.jobs = Jobs(self)
+        self.outbox = Outbox(self)
         self._request_log = request_log
-        self._request_id = 0
-        self._after_commit: list[Callable[[], None]] = []
-        self._held: dict[str, Notification] = {}
+        # Not from 1: a client that remembers the last id it saw must find newer ones after a restart.
+        self._request_id = int(time.time() * 1000)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, vendor: Vendor) -> None:
@@ -104,98 +132,118 @@ class World:
         """Seconds that `real` takes at the clock's speed."""
         return real.total_seconds() / self.clock_speed
 
+    def set_clock(self, *, auto: bool, speed: float) -> None:
+        """Let the vendors' own jobs run by themselves or not, `speed` times faster than life. Inside a transaction."""
+        self.store.table("kernel.state").put("clock", {"auto": auto, "speed": speed})
+        self.clock_auto, self.clock_speed = auto, speed
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[None]:
+        """The lock and a transaction; when it is kept, what it caused sets out."""
+        async with self.lock:
+            with self.store.transaction():
+                yield
+            self.committed()
+
+    def committed(self) -> None:
+        """A transaction was kept: the loops look at what it left them."""
+        self.outbox_wake.set()
+        self.jobs_wake.set()
+
     def record(self, vendor: str, method: str, path: str, status: int | None, key: str | None, body: bytes) -> None:
         """Note one request. `status` is None where the connection was cut without an answer."""
         self._request_id += 1
-        self.requests[vendor].append(
-            {
-                "id": self._request_id,
-                "at": self.now().isoformat(),
-                "method": method,
-                "path": path,
-                "status": status,
-                "key": key,
-                "body": body.decode("utf-8", "replace")[:20_000],
-            }
-        )
+        entry = {
+            "id": self._request_id,
+            "at": self.now().isoformat(),
+            "method": method,
+            "path": path,
+            "status": status,
+            "key": key,
+            "body": body.decode("utf-8", "replace")[:BODY_CHARACTERS],
+        }
+        entries = self.requests[vendor]
+        entries.append(entry)
+        if len(entries) > BODIES_KEPT:
+            entries[-BODIES_KEPT - 1]["body"] = None
 
     def reset(self, data_set: str) -> None:
-        """Wipe all vendors and load a seed data set."""
+        """Wipe all vendors, load a seed data set and drop the fault rules (inside `lock`; `settle` follows).
+
+        Clock and notification targets stay: they belong to whoever drives the sandbox.
+        """
         with self.store.transaction():
             for vendor in self.vendors.values():
                 self.store.wipe(vendor.name + ".")
-                self.faults[vendor.name] = Faults(self.seed)
-                self.requests[vendor.name].clear()
+            for waiting in ("kernel.outbox", "kernel.jobs"):
+                for key in (table := self.store.table(waiting)):
+                    table.delete(key)
             for vendor in self.vendors.values():
                 vendor.seed(data_set)
+            self.store.table("kernel.state").put("seed", {"data_set": data_set})
+        for name in self.vendors:
+            self.requests[name].clear()
+            self.set_faults(name, [])
+
+    def set_faults(self, vendor: str, rules: Any) -> None:
+        """Replace the fault rules of a vendor; `settle` follows. Raises BadRule and leaves the old ones."""
+        self.faults[vendor].replace(rules)
+
+    async def settle(self) -> None:
+        """Make every vendor's doors follow its rules: shut while it is down, open otherwise."""
+        for name, doors in self.doors.items():
+            for door in doors:
+                if self.faults[name].down:
+                    door.shut()
+                else:
+                    await door.open()
 
     def notify(self, notification: Notification) -> None:
-        """Send a notification after the open transaction is committed (at least once, faults permitting)."""
-        self._after_commit.append(lambda: self._start(notification))
+        """Keep a notification in the open transaction; after the commit it is sent at least once, faults permitting."""
+        self.outbox.add(notification)
 
-    def later(self, seconds: float, job: Callable[[], None]) -> None:
-        """Run `job` in a transaction of its own after `seconds` (used for a vendor's asynchronous writes)."""
+    def notify_target(self, vendor: str) -> dict[str, Any] | None:
+        """Where a vendor sends its notifications: `url` and `secret`; None when nobody asked for them."""
+        return self.store.table("kernel.notify").get(vendor)
 
-        async def run() -> None:
-            await asyncio.sleep(seconds)
-            async with self.lock:
-                with self.store.transaction():
-                    job()
-                self.committed()
+    def schedule(self, vendor: str, name: str, seconds: float, payload: dict[str, Any]) -> None:
+        """Have `run_job(name, payload)` of the vendor called `seconds` from now, once, whatever happens until then.
 
-        self._after_commit.append(lambda: self._spawn(run()))
+        Call it inside a transaction: a job of a transaction that is rolled back does not exist. `payload` is JSON.
+        """
+        self.jobs.add(vendor, name, seconds, payload)
 
-    def committed(self) -> None:
-        """The gate says: the transaction is kept. What waited for that starts now."""
-        waiting, self._after_commit = self._after_commit, []
-        for start in waiting:
-            start()
+    def start(self) -> None:
+        """Start the loops, unless they run: notifications, delayed jobs, the automatic clock."""
+        if self._tasks:
+            return
+        for loop in (self.outbox.run(), self.jobs.run(), self._tick()):
+            self._spawn(loop)
 
-    def rolled_back(self) -> None:
-        self._after_commit = []
+    async def close(self) -> None:
+        """Stop the loops; what waits in the store goes on with the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
 
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("background work failed", exc_info=task.exception())
+            log.critical("a loop of the sandbox ended", exc_info=task.exception())
 
-    def _start(self, notification: Notification) -> None:
-        rule = self.faults[notification.vendor].pick("notification", "POST", notification.url)
-        kind = rule.kind if rule else None
-        options = rule.options if rule else {}
-        if kind == "drop":
-            return
-        if kind == "reorder":  # held until the next one has gone out
-            self._held[notification.vendor] = notification
-            return
-        if kind == "garble":
-            notification.body = notification.body[: len(notification.body) // 2] + b"\xff\x00<garbled>"
-        delay = float(options.get("seconds", 5)) if kind == "delay" else 0.0
-        for _ in range(2 if kind == "duplicate" else 1):
-            self._spawn(self._deliver(notification, delay))
-        held = self._held.pop(notification.vendor, None)
-        if held is not None:
-            self._spawn(self._deliver(held, delay + 0.2))
-
-    async def _deliver(self, notification: Notification, delay: float) -> None:
-        await asyncio.sleep(delay)
-        async with httpx2.AsyncClient(timeout=10) as http:
-            for attempt in range(NOTIFICATION_TRIES):
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            if not self.clock_auto:
+                continue
+            for vendor in self.vendors.values():
                 try:
-                    reply = await http.post(notification.url, content=notification.body, headers=notification.headers)
-                    if reply.status_code < 500 and reply.status_code != 429:
-                        return
-                except httpx2.HTTPError as err:
-                    log.info("notification of %s to %s failed: %s", notification.vendor, notification.url, err)
-                await asyncio.sleep(min(2**attempt * 0.5, 30))
-        log.warning("notification of %s to %s was given up", notification.vendor, notification.url)
-
-    async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+                    async with self.unit():
+                        vendor.tick()
+                except Exception:  # one vendor's jobs must not stop the clock of the others
+                    log.exception("the jobs of %s failed", vendor.name)

@@ -1,0 +1,1 @@
+"""FinancialForce (Certinia): the ERP role in a Salesforce org."""

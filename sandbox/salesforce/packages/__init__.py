@@ -1,0 +1,1 @@
+"""The managed packages of the sandbox's org, and the merchant's own objects. Each module offers `install(org)`."""

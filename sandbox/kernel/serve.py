@@ -127,15 +127,15 @@ class Site:
         self._add(name, door, app)
         return door
 
-    def add_vendor(self, vendor: Vendor, port: int = 0) -> None:
-        """Put a vendor at its port and its further protocols at free ones. Raises PortTaken."""
+    def add_vendor(self, vendor: Vendor, port: int = 0, further: int = 0) -> None:
+        """Put a vendor at its port and its further protocols at the ports from `further` on. Raises PortTaken."""
         door = Door(self.host, port)
         self._add(vendor.name, door, Gate(self.world, vendor, door.cut))
         self.world.urls[vendor.name] = self.addresses[vendor.name]
         doors = [door]
         self.world.doors[vendor.name] = doors
-        for protocol, factory in vendor.protocols().items():
-            more = Door(self.host, 0)
+        for offset, (protocol, factory) in enumerate(vendor.protocols().items()):
+            more = Door(self.host, further and further + offset)
             name = f"{vendor.name}-{protocol}"
             self.world.urls[name] = self.addresses[name] = f"{self._shown}:{more.port}"
             self._doors.append((more, factory))

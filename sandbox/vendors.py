@@ -1,0 +1,22 @@
+"""Which stand-ins there are, in the order of their ports."""
+
+from sandbox.juston.vendor import JustOnVendor
+from sandbox.kernel.world import Vendor, World
+from sandbox.magento.vendor import MagentoVendor
+from sandbox.mail import MailVendor
+from sandbox.pending import PendingVendor
+from sandbox.salesforce.vendor import SalesforceVendor
+
+NAMES = ("magento", "salesforce", "juston", "sage-x3", "sage-100", "mail")
+
+
+def vendors(world: World) -> list[Vendor]:
+    """Every stand-in, in the order of NAMES; the caller adds them to the world."""
+    return [
+        MagentoVendor(world),
+        SalesforceVendor(world),
+        JustOnVendor(world),
+        PendingVendor(world, "sage-x3"),
+        PendingVendor(world, "sage-100"),
+        MailVendor(world),
+    ]

@@ -1,21 +1,22 @@
 """What a storefront, an ERP, a payment, a billing and a notification system must be able to do.
 
 Workflows know these roles and nothing else. A system's `activities.py` fills a role by subclassing it and decorating
-each method with `@activity.defn(name=...)` under the role's own name and with `activities.steps.step`; `worker.py` decides
-which system fills which role. All methods are single durable steps: they look up by business key, create what is
-missing, and raise `commerce.failures.SystemFailure` when they cannot.
+each method with `@activity.defn(name=...)` under the role's own name, and with `activities.steps.step`; `worker.py`
+decides which system fills which role. All methods are single durable steps: they look up by business key, create what
+is missing, and raise `commerce.failures.SystemFailure` when they cannot.
 """
 
 from typing import Literal
 
 from temporalio import activity
 
+from commerce.billing import BillingProgress as BillingProgress
+from commerce.billing import InvoiceState as InvoiceState
 from commerce.documents import Document, Undone
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
 from commerce.order import Order, Payment
 from commerce.payment import Collected, EntryState
-
 
 # ---- storefront ------------------------------------------------------------------------------------------------------
 
@@ -32,7 +33,7 @@ class AnnouncePayment(Model):
 
 
 class WriteInvoice(Model):
-    """Invoice the whole order in the shop. `invoice_number`, the billing system's, is the key of the shop's document."""
+    """Invoice the whole order in the shop. `invoice_number`, the billing system's, is its key there."""
 
     order_key: str
     store: str
@@ -255,28 +256,6 @@ class EnsureBillingOrder(Model):
 class FindInvoice(Model):
     order_key: str
     entry_key: str = ""
-
-
-class InvoiceState(Model):
-    """The invoice of an order. `final`: it has its number and cannot change. `balance` is what is still open."""
-
-    id: str
-    number: str
-    status: str
-    final: bool
-    total: Money
-    tax: Money
-    balance: Money
-    entry_assigned: bool
-    booked: Money
-    build_error: str = ""
-
-
-class BillingProgress(Model):
-    """`invoice` is None while the run has not billed the order; `build_error` says why the run skipped it."""
-
-    invoice: InvoiceState | None = None
-    build_error: str = ""
 
 
 class CancelBilling(Model):

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
+from commerce.order import Order
+from commerce.totals import captured
 
 
 class Collected(Model):
@@ -70,3 +72,19 @@ def taken(state: EntryState) -> Money:
     for payment in state.collected:
         result += payment.amount
     return result
+
+
+def as_collected(order: Order) -> tuple[Collected, ...]:
+    """The payments that the shop's own gateway took, as receipts see them."""
+    return tuple(
+        Collected(
+            id=payment.transaction_id,
+            amount=payment.amount,
+            transaction_id=payment.transaction_id,
+            method=payment.method,
+            provider=payment.gateway,
+            collected_at=payment.paid_at,
+        )
+        for payment in captured(order)
+        if payment.amount
+    )

@@ -1,0 +1,95 @@
+"""What every process asks of our own memory (the ledger) and of the configuration. Filled by `activities/ledger`."""
+
+from temporalio import activity
+
+from commerce.documents import Case, CheckoutResult, Decision, OrderView
+from commerce.model import Model, UtcDatetime
+from commerce.money import Money
+from commerce.order import Order
+
+
+class Plan(Model):
+    """What the configuration says about one order's way. Durations in seconds.
+
+    It is read once when a run starts and kept in its history, so that a changed configuration never changes a run that
+    is under way.
+    """
+
+    storefront: str = ""
+    erp: str
+    payments: str
+    billing: str
+    web_customer_key: str
+    return_url: str = ""
+    entry_lifetime: int = 24 * 3600
+    erp_check_wait: int = 5
+    invoice_poll: int = 900
+    invoice_patience: int = 24 * 3600
+    retry_longest: int = 60
+    give_up_after: int = 21 * 24 * 3600
+    remind_every: int = 24 * 3600
+    customer_mail: bool = True
+    accept_on_account: bool = True
+
+
+class CloseCase(Model):
+    case_id: str
+    decision: Decision | None = None
+    reason: str = ""
+    decided_at: UtcDatetime
+
+
+class Outcome(Model):
+    """How an order ended: its last view and its result. `hand_over`: fulfillment takes it up from here."""
+
+    view: OrderView
+    result: CheckoutResult
+    hand_over: bool = False
+
+
+class KnownOutcome(Model):
+    """What the ledger knows of an order: the stage it ended in, or nothing."""
+
+    stage: str = ""
+    amount: Money | None = None
+
+
+class TellOperators(Model):
+    """A message to operators about one order. `key` makes it one message even when the step is repeated."""
+
+    key: str
+    subject: str
+    text: str
+    order_key: str
+
+
+class Control:
+    @activity.defn(name="control.open_order")
+    async def open_order(self, order: Order) -> Plan:
+        """Keep the order and answer the plan for its store. NEEDS_PERSON when no such store is configured."""
+        raise NotImplementedError
+
+    @activity.defn(name="control.open_case")
+    async def open_case(self, case: Case) -> None:
+        raise NotImplementedError
+
+    @activity.defn(name="control.close_case")
+    async def close_case(self, closing: CloseCase) -> None:
+        raise NotImplementedError
+
+    @activity.defn(name="control.close_order")
+    async def close_order(self, outcome: Outcome) -> None:
+        """Keep the outcome, every document's cross-reference, and the hand-over to fulfillment."""
+        raise NotImplementedError
+
+    @activity.defn(name="control.known_outcome")
+    async def known_outcome(self, order_key: str) -> KnownOutcome:
+        raise NotImplementedError
+
+    @activity.defn(name="control.plan_for")
+    async def plan_for(self, store: str) -> Plan:
+        raise NotImplementedError
+
+    @activity.defn(name="control.tell_operators")
+    async def tell_operators(self, message: TellOperators) -> None:
+        raise NotImplementedError

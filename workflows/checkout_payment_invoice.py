@@ -1,0 +1,467 @@
+"""Checkout -> payment -> invoice: one run is one order, from placed to paid, booked in the ERP and invoiced.
+
+Input: the order. Result: how it ended, naming every document that was made. Portals ask for the payment link with the
+update `payment_link`; `hint` says that something may have changed somewhere; `cancel` stops the way forward at any
+moment. What was done is then undone in reverse (`checkout_undo.py`), and the result says so.
+"""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.control import Control
+    from activities.roles import (
+        AnnouncePayment,
+        Billing,
+        BillingProgress,
+        BookOrder,
+        BookReceipt,
+        EnsureBillingOrder,
+        EnsureEntry,
+        Erp,
+        ErpItems,
+        FindCustomer,
+        FindInvoice,
+        FindItems,
+        InvoiceState,
+        LookAtEntry,
+        Payments,
+        Storefront,
+        WriteInvoice,
+        WriteReferences,
+    )
+    from commerce.documents import (
+        CancelRequest,
+        CheckoutResult,
+        Document,
+        DocumentKind,
+        OrderView,
+        Stage,
+    )
+    from commerce.invoice_check import invoice_problems
+    from commerce.money import Money
+    from commerce.order import CustomerKind, Order, content, differences
+    from commerce.payment import Collected, EntryState, Payable, as_collected, judge, taken
+    from commerce.totals import amount_due, captured, gross_total, is_on_account, mismatches
+    from workflows.checkout_undo import CheckoutUndo
+    from workflows.parking import Problem, Stopped
+
+
+@workflow.defn(name="CheckoutPaymentInvoice")
+class CheckoutPaymentInvoice(CheckoutUndo):
+    @workflow.init
+    def __init__(self, order: Order) -> None:
+        super().__init__(order)
+
+    # ---- the story ---------------------------------------------------------------------------------------------------
+
+    @workflow.run
+    async def run(self, order: Order) -> CheckoutResult:
+        try:
+            await self._open()
+            await self._check_totals()
+            checking = asyncio.create_task(self._check_with_erp())
+            self._beside.append(checking)
+            await self._let_erp_answer_first(checking)
+            await self._ask_for_payment()
+            await self._await_payment()
+            await checking
+            await self._book_order()
+            await self._book_receipts()
+            await self._bill()
+            await self._confirm_money()
+            await self._write_back()
+            await self._tell()
+            return await self._close(Stage.COMPLETED, hand_over=True)
+        except Stopped as stop:
+            return await self._stop_and_undo(stop)
+        except asyncio.CancelledError:
+            self._stop = Stopped(Stage.CANCELLED, "cancelled through the engine")
+            return await self._stop_and_undo(self._stop)
+
+    # ---- the steps, in order -----------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        self._note("heard", f"order {self._order.number} of {self._order.store} over {self._order.total} was placed")
+        self._plan = await self._control(Control.open_order, self._order, f"open order {self._key}")
+        if self._in_shop():
+            self._undo.append(("shop order", self._undo_shop_order))
+
+    async def _check_totals(self) -> None:
+        async def adds_up() -> None:
+            found = mismatches(self._order)
+            if found:
+                raise Problem(
+                    f"check that order {self._key} adds up",
+                    "; ".join(found),
+                    "correct the order (decision 'correct') or give it up; nothing was booked yet",
+                    amount=self._order.total,
+                )
+
+        self._enter(Stage.CHECKING, "")
+        await self._check("check totals", adds_up)
+
+    async def _check_with_erp(self) -> None:
+        """Who is the customer there, and what are the SKUs called there?"""
+        plan = self._need_plan()
+        self._customer = await self._do(
+            "find customer",
+            plan.erp,
+            Erp.find_customer,
+            lambda: FindCustomer(key=self._customer_key(), order_key=self._key),
+        )
+        self._items = await self._check("find items", self._find_items)
+        await self._check("check credit", self._may_buy_on_account)
+
+    async def _find_items(self) -> ErpItems:
+        plan = self._need_plan()
+        skus = tuple(dict.fromkeys(line.sku for line in self._order.lines))
+        items = await self._do(
+            "find items", plan.erp, Erp.find_items, lambda: FindItems(skus=skus, order_key=self._key)
+        )
+        if items.missing:
+            raise Problem(
+                f"map the SKUs of order {self._key} to the ERP's items",
+                f"the ERP has no active item for {', '.join(items.missing)}",
+                "create or activate the item in the ERP and decide 'retry', or correct the SKU",
+                system=plan.erp,
+                amount=self._order.total,
+            )
+        return items
+
+    async def _may_buy_on_account(self) -> None:
+        """The credit rules come with customer onboarding; until then a company buyer with terms is accepted."""
+        if not is_on_account(self._order) or self._customer is None:
+            return
+        refusal = ""
+        if self._order.customer.kind is not CustomerKind.COMPANY:
+            refusal = "only a company buyer can buy on account"
+        elif self._customer.terms_days is None:
+            refusal = f"customer {self._customer.name} has no payment terms in the ERP"
+        elif self._customer.on_hold:
+            refusal = f"customer {self._customer.name} is on credit hold in the ERP"
+        elif not self._need_plan().accept_on_account:
+            refusal = f"store {self._store} does not accept orders on account"
+        if refusal:
+            raise Problem(
+                f"accept order {self._key} on account",
+                refusal,
+                "set the terms in the ERP and decide 'retry', or give the order up",
+                amount=self._order.total,
+            )
+
+    async def _let_erp_answer_first(self, checking: "asyncio.Task[None]") -> None:
+        """Do not ask for money for an order that cannot be booked; but do not let a slow ERP keep the buyer waiting."""
+        plan = self._need_plan()
+        wait = timedelta(seconds=plan.erp_check_wait) if amount_due(self._order) else None
+        while not checking.done():
+            try:
+                await workflow.wait_condition(
+                    lambda: checking.done() or self._stopping(),
+                    timeout=wait,
+                    timeout_summary="let the ERP answer first",
+                )
+            except TimeoutError:
+                if not self._cases:
+                    self._note("waits", "the ERP does not answer yet; the buyer gets the payment link meanwhile")
+                    return
+                await workflow.wait_condition(lambda: not self._cases or self._stopping())
+            self._stop_if_asked()
+        await checking
+
+    async def _ask_for_payment(self) -> None:
+        plan, due = self._need_plan(), amount_due(self._order)
+        if not due:
+            self._payment_settled = True
+            return
+        expires_at = workflow.now() + timedelta(seconds=plan.entry_lifetime)
+        self._undo.append(("payment entry", self._undo_entry))
+        entry = await self._do(
+            "create payment entry",
+            plan.payments,
+            Payments.ensure_entry,
+            lambda: EnsureEntry(
+                key=self._key, order=self._order, amount=due, return_url=plan.return_url, expires_at=expires_at
+            ),
+        )
+        self._entry = entry
+        self._add(
+            Document(
+                kind=DocumentKind.ENTRY,
+                system=plan.payments,
+                id=entry.entry_id,
+                key=self._key,
+                amount=due,
+                status="open",
+                adopted=entry.adopted,
+            )
+        )
+        self._payment_settled = True
+        self._enter(Stage.AWAITING_PAYMENT, "buyer")
+        self._note("waits", f"the buyer has the payment link over {due}; it ends at {expires_at:%Y-%m-%d %H:%M} UTC")
+        self._deadline = expires_at
+        if (
+            self._in_shop()
+        ):  # beside the wait for the money: a shop that is away must not hold a buyer up who has the link
+            self._beside.append(asyncio.create_task(self._announce_payment(entry, due)))
+
+    async def _announce_payment(self, entry: Entry, due: Money) -> None:
+        await self._do_or_skip(
+            "announce payment",
+            self._need_plan().storefront,
+            Storefront.announce_payment,
+            lambda: AnnouncePayment(
+                order_key=self._key,
+                store=self._store,
+                number=self._number,
+                shop_id=self._order.shop_id,
+                link=entry.link,
+                amount=due,
+            ),
+        )
+
+    async def _await_payment(self) -> None:
+        """Webhook, browser return and feed only wake this up; the entry itself is what counts."""
+        if self._entry is None:
+            return
+        while True:
+            heard = await self._hear("entry", until=self._deadline, summary="payment link ends")
+            if await self._is_paid(last_look=not heard):
+                return
+
+    async def _is_paid(self, *, last_look: bool) -> bool:
+        state = await self._check("judge payment", lambda: self._judge_payment(last_look))
+        if state is None:
+            return False
+        self._collected = state.collected
+        self._replace_status(DocumentKind.ENTRY, "balanced")
+        self._note("heard", f"payment of {taken(state)} was captured")
+        return True
+
+    async def _judge_payment(self, last_look: bool) -> EntryState | None:
+        """The entry when it is paid in full, None to go on waiting. Raises Problem for everything odd."""
+        plan = self._need_plan()
+        state = await self._do(
+            "look at payment entry",
+            plan.payments,
+            Payments.look_at_entry,
+            lambda: LookAtEntry(key=self._key, order_key=self._key),
+        )
+        if state.failed_attempts > self._failed_attempts:
+            self._failed_attempts = state.failed_attempts
+            self._note("heard", f"payment attempt {state.failed_attempts} failed; the buyer may try again")
+        verdict = judge(state, was_captured=bool(self._collected))
+        if verdict is Payable.CAPTURED:
+            return state
+        if verdict is Payable.WAITING:
+            if last_look:
+                raise Stopped(Stage.EXPIRED, "nobody paid before the payment link ended")
+            return None
+        if verdict is Payable.PARTLY and not last_look:
+            if f"{taken(state)}" not in self._waiting_on:
+                self._note("heard", f"{taken(state)} of {state.amount} was paid; waiting for the rest")
+                self._waiting_on = f"buyer ({taken(state)} of {state.amount} paid)"
+            return None
+        raise _odd_payment(self._key, verdict, state, plan.payments)
+
+    async def _book_order(self) -> None:
+        plan = self._need_plan()
+        self._enter(Stage.BOOKING, plan.erp)
+        self._undo.append(("sales order", self._undo_sales_order))
+        self._sales_order = await self._do(
+            "book sales order",
+            plan.erp,
+            Erp.book_order,
+            lambda: BookOrder(order=self._order, customer=self._known_customer(), items=self._known_items()),
+        )
+        self._add(self._sales_order)
+
+    async def _book_receipts(self) -> None:
+        """Each payment on its own, with its transaction id."""
+        plan = self._need_plan()
+        for payment in (*as_collected(self._order), *self._collected):
+            if not payment.amount:
+                continue
+            receipt = await self._do(
+                "book cash receipt",
+                plan.erp,
+                Erp.book_receipt,
+                partial(self._receipt, payment),
+            )
+            self._add(receipt)
+
+    def _receipt(self, payment: Collected) -> BookReceipt:
+        return BookReceipt(
+            key=self._receipt_key(payment),
+            order_key=self._key,
+            order_number=self._number,
+            store=self._store,
+            customer=self._known_customer(),
+            payment=payment,
+            received_at=payment.collected_at or self._order.placed_at,
+        )
+
+    async def _bill(self) -> None:
+        plan = self._need_plan()
+        self._enter(Stage.BILLING, plan.billing)
+        self._undo.append(("billing", self._undo_billing))
+        self._add(
+            await self._do(
+                "create billing order",
+                plan.billing,
+                Billing.ensure_order,
+                lambda: EnsureBillingOrder(
+                    order=self._order,
+                    customer=self._known_customer(),
+                    entry_key=self._key if self._entry else "",
+                    already_paid=captured(self._order),
+                ),
+            )
+        )
+        self._note("waits", "the invoice run bills the order")
+        invoice = await self._check("await invoice", self._await_invoice)
+        self._invoice = invoice
+        self._add(
+            Document(
+                kind=DocumentKind.INVOICE,
+                system=plan.billing,
+                id=invoice.id,
+                number=invoice.number,
+                key=self._key,
+                amount=invoice.total,
+                status=invoice.status,
+            )
+        )
+
+    async def _await_invoice(self) -> InvoiceState:
+        """The final invoice, once it agrees with the order to the minor unit. Raises Problem when it does not."""
+        plan = self._need_plan()
+        until = workflow.now() + timedelta(seconds=plan.invoice_patience)
+        while True:
+            progress: BillingProgress = await self._do(
+                "look for invoice",
+                plan.billing,
+                Billing.find_invoice,
+                lambda: FindInvoice(order_key=self._key, entry_key=self._key if self._entry else ""),
+            )
+            wrong = invoice_problems(self._order, progress, prepaid=not is_on_account(self._order))
+            if not wrong and progress.invoice is not None:
+                return progress.invoice
+            # A build error or a final invoice with other totals never heals by waiting.
+            if any(problem.final for problem in wrong) or workflow.now() >= until:
+                raise Problem(
+                    f"invoice order {self._key}",
+                    "; ".join(problem.text for problem in wrong),
+                    "mend it in the billing system and decide 'retry'",
+                    system=plan.billing,
+                    amount=gross_total(self._order),
+                )
+            await self._hear(
+                "billing",
+                until=workflow.now() + timedelta(seconds=plan.invoice_poll),
+                summary="look for the invoice again",
+            )
+
+    async def _confirm_money(self) -> None:
+        """A failure that comes after the success must reach a person before anything is written back."""
+        if self._entry is None or not self._unheard("entry"):
+            return
+        await self._check("confirm payment", lambda: self._judge_payment(last_look=True), may_skip=True)
+
+    async def _write_back(self) -> None:
+        plan, invoice = self._need_plan(), self._known_invoice()
+        if not self._in_shop():
+            return
+        self._enter(Stage.WRITING_BACK, plan.storefront)
+        await asyncio.gather(*self._beside)  # one writer per shop order: the announcement comes first
+        if not is_on_account(self._order):  # goods on account are invoiced in the shop when they ship
+            await self._do_or_skip(
+                "write shop invoice",
+                plan.storefront,
+                Storefront.ensure_invoice,
+                lambda: WriteInvoice(
+                    order_key=self._key,
+                    store=self._store,
+                    number=self._number,
+                    shop_id=self._order.shop_id,
+                    invoice_number=invoice.number,
+                    total=self._order.total,
+                ),
+            )
+        await self._do_or_skip(
+            "write references",
+            plan.storefront,
+            Storefront.write_references,
+            lambda: WriteReferences(
+                order_key=self._key,
+                store=self._store,
+                number=self._number,
+                shop_id=self._order.shop_id,
+                erp_number=self._sales_order.number if self._sales_order else "",
+                invoice_number=invoice.number,
+            ),
+        )
+
+    async def _tell(self) -> None:
+        invoice = self._known_invoice()
+        await self._tell_customer("invoice", invoice.total, invoice_number=invoice.number)
+        await self._tell_portal("order.invoiced", {"invoice": invoice.number, "total": str(invoice.total)})
+
+    # ---- messages ----------------------------------------------------------------------------------------------------
+
+    @workflow.update
+    async def payment_link(self, order: Order) -> OrderView:
+        """The portal's question: wait until there is a link to pay, or until it is clear that none is needed."""
+        await workflow.wait_condition(lambda: self._payment_settled or bool(self._cases))
+        return self.view()
+
+    @payment_link.validator
+    def _same_order(self, order: Order) -> None:
+        if order.digest() != self._placed.digest():
+            found = differences(content(self._placed), content(order))
+            raise ApplicationError(
+                f"order {self._key} is known with other content", found, type="DifferentContent", non_retryable=True
+            )
+
+    @workflow.update
+    async def cancel(self, request: CancelRequest) -> OrderView:
+        if self._stop is None:
+            self._stop = Stopped(Stage.CANCELLED, f"{request.reason} ({request.by})")
+            self._note("heard", f"{request.by} asked to cancel: {request.reason}")
+        return self.view()
+
+    @cancel.validator
+    def _may_cancel(self, request: CancelRequest) -> None:
+        if self._stage is Stage.COMPLETED:
+            raise ApplicationError("the order is with fulfillment already; cancel it there", type="TooLate")
+
+    @workflow.signal
+    def hint(self, what: str) -> None:
+        """Something may have changed: `entry`, `billing`, or `shop-canceled`. Harmless when repeated."""
+        self._hints[what] = self._hints.get(what, 0) + 1
+        if what == "shop-canceled" and self._stop is None and self._stage is not Stage.COMPLETED:
+            self._note("heard", "the order was cancelled in the shop")
+            self._stop = Stopped(Stage.CANCELLED, "cancelled in the shop")
+
+
+_ODD = {
+    Payable.PARTLY: "was paid only in part before the payment link ended",
+    Payable.OVERPAID: "was overpaid",
+    Payable.CANCELED: "has a canceled payment entry",
+    Payable.REOPENED: "was paid, and then the payment failed or was charged back",
+    Payable.SETTLED_OTHERWISE: "has an entry that was balanced without the money",
+}
+
+
+def _odd_payment(order_key: str, verdict: Payable, state: EntryState, system: str) -> Problem:
+    return Problem(
+        f"take the payment of order {order_key}",
+        f"the order {_ODD[verdict]}: asked {state.amount}, collected {taken(state)}, assigned {state.assigned}",
+        "settle it in the payment system and decide 'retry', or give the order up and the money goes back",
+        system=system,
+        amount=taken(state),
+    )

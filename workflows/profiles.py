@@ -1,0 +1,51 @@
+"""How long each kind of step may take and how it is retried."""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.control import Plan
+    from commerce.failures import Family
+    from workflows.names import CONTROL_QUEUE, system_queue
+
+# Ended by the family, not by a count: these never get better by themselves. PayloadsTooLarge is the engine's own.
+_FINAL = [Family.REJECTED.value, Family.NEEDS_PERSON.value, Family.BUG.value, "PayloadsTooLarge"]
+
+
+def system_step(plan: Plan, system: str, summary: str) -> Any:
+    """Activity options for one call to an outside system.
+
+    One call may last a minute (the slowest vendor's proxy gives up then). Transient failures are retried for weeks, an
+    ERP's long outage included; after that the step parks.
+    """
+    return workflow.ActivityConfig(
+        task_queue=system_queue(system),
+        start_to_close_timeout=timedelta(seconds=90),
+        schedule_to_close_timeout=timedelta(seconds=plan.give_up_after),
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=1),
+            backoff_coefficient=2.0,
+            maximum_interval=timedelta(seconds=plan.retry_longest),
+            non_retryable_error_types=_FINAL,
+        ),
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=summary,
+    )
+
+
+def control_step(summary: str) -> Any:
+    """Activity options for our own memory and messages: tried for as long as the run lives; nothing may be lost."""
+    return workflow.ActivityConfig(
+        task_queue=CONTROL_QUEUE,
+        start_to_close_timeout=timedelta(seconds=30),
+        schedule_to_close_timeout=timedelta(days=365),
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(milliseconds=500),
+            backoff_coefficient=2.0,
+            maximum_interval=timedelta(seconds=30),
+        ),
+        summary=summary,
+    )

@@ -96,7 +96,8 @@ class Field:
     @property
     def indexed_folded(self) -> bool:
         """Kept a second time in lower case, so that the key matches whatever the case (contract 5.1)."""
-        return (self.external_id or self.unique) and self.type in TEXTS and not self.case_sensitive
+        keyed = self.external_id or self.unique or self.name == "Name"  # rows are looked up by name all the time
+        return keyed and self.type in TEXTS and not self.case_sensitive and self.formula is None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,14 @@ class BuildError(Exception):
     """The row cannot be billed; the message goes into `ON_InvoiceBuildError__c`."""
 
 
+class _NothingNew(Exception):
+    """A run that made no invoice and met only errors that are known: it leaves no trace."""
+
+    def __init__(self, result: Doc) -> None:
+        super().__init__()
+        self.result = result
+
+
 def install(org: Org) -> None:
     for obj in OBJECTS:
         org.define(obj)
@@ -38,8 +46,18 @@ def run(org: Org, *, key: str | None = None, immediate: bool) -> Doc:
     due = [row for row in _open_rows(org, key) if _selected(org, row)]
     if not due:
         return {"run": None, "invoices": [], "errors": []}
+    try:
+        with org.savepoint():
+            return _run(org, due, immediate)
+    except _NothingNew as same:
+        return same.result
+
+
+def _run(org: Org, due: list[Doc], immediate: bool) -> Doc:
     run_id = org.create(RUN, {"ONB2__Date__c": org.today()}, system=True)
-    invoices, errors = [], []
+    invoices: list[Doc] = []
+    errors: list[Doc] = []
+    fresh = False
     for row in due:
         try:
             with org.savepoint():
@@ -52,11 +70,13 @@ def run(org: Org, *, key: str | None = None, immediate: bool) -> Doc:
                     org.schedule(FINALIZE_JOB, wait, {"invoice": invoice_id, "order": row["Id"]})
         except (BuildError, SalesforceError) as err:
             message = err.message if isinstance(err, SalesforceError) else str(err)
-            _refuse(org, row, run_id, message)
+            fresh = _refuse(org, row, run_id, message) or fresh
             errors.append({"order": row["Magento_Order_Id__c"], "error": message})
         else:
             invoice = org.existing(org.schema(INVOICE), invoice_id)
             invoices.append({"order": row["Magento_Order_Id__c"], "number": invoice["Name"], "id": invoice_id})
+    if not invoices and not fresh:
+        raise _NothingNew({"run": None, "invoices": [], "errors": errors})
     org.update(RUN, run_id, {"ONB2__Invoices__c": len(invoices)}, system=True)
     return {"run": org.existing(org.schema(RUN), run_id)["Name"], "invoices": invoices, "errors": errors}
 
@@ -151,10 +171,13 @@ def _sort(line: Doc) -> tuple[Decimal, str]:
     return (line["ON_Sort__c"] if line["ON_Sort__c"] is not None else Decimal(999_999), line["Id"])
 
 
-def _refuse(org: Org, row: Doc, run_id: str, message: str) -> None:
+def _refuse(org: Org, row: Doc, run_id: str, message: str) -> bool:
+    """Write the reason on the row; False when it says so already."""
     error = message[:255]
-    if row["ON_InvoiceBuildError__c"] != error:
-        org.update(ORDER, row["Id"], {"ON_InvoiceBuildError__c": error, "ON_LastInvoiceRun__c": run_id}, system=True)
+    if row["ON_InvoiceBuildError__c"] == error:
+        return False
+    org.update(ORDER, row["Id"], {"ON_InvoiceBuildError__c": error, "ON_LastInvoiceRun__c": run_id}, system=True)
+    return True
 
 
 def _finalize_job(org: Org, payload: Doc) -> None:

@@ -75,7 +75,8 @@ class MailVendor(Vendor):
         message = email.message_from_bytes(content, _class=EmailMessage, policy=email.policy.default)
         headers: dict[str, str] = {}
         for name, value in message.items():
-            headers[name] = f"{headers[name]}\n{value}" if name in headers else str(value)
+            text = str(value).strip()  # the parser leaves the blank of a folded line in front
+            headers[name] = f"{headers[name]}\n{text}" if name in headers else text
         return {
             "id": number,
             "at": self.world.now().isoformat(),

@@ -113,7 +113,7 @@ class Store:
     """
 
     def __init__(self, path: Path | None, *, exclusive: bool = False) -> None:
-        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=2)
+        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=0.5)
         try:
             if exclusive:
                 self._db.execute("PRAGMA locking_mode=EXCLUSIVE")

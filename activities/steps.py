@@ -1,9 +1,9 @@
 """From a system's failure to what the engine does next: the one place where families become retries."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -41,7 +41,7 @@ def as_application_error(failure: SystemFailure) -> ApplicationError:
     )
 
 
-def step(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Decorates an activity method (below `@activity.defn`): failures leave as the engine's errors, nothing as a guess.
 
     A value that does not fit a target's field is refused like a rejection of the target. Anything unforeseen is our
@@ -52,21 +52,32 @@ def step(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await method(*args, **kwargs)
-        except SystemFailure as failure:
-            raise as_application_error(failure) from failure
-        except DoesNotFit as err:
-            tried = method.__name__.replace("_", " ")
-            raise as_application_error(
-                SystemFailure(Family.REJECTED, tried, str(err), do_next="correct the value and decide 'correct'")
-            ) from err
         except ApplicationError:
             raise
         except Exception as err:
-            tried = method.__name__.replace("_", " ")
-            raise as_application_error(
-                SystemFailure(
-                    Family.BUG, tried, f"{type(err).__name__}: {err}", do_next="report this, then decide 'retry'"
-                )
-            ) from err
+            failure = _failure_of(err, method.__name__.replace("_", " "))
+            raise as_application_error(failure) from err
 
     return run
+
+
+def patient_step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Like `step`, for our own memory: nobody can decide for it, so every failure is tried again until it is mended."""
+
+    @wraps(method)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await method(*args, **kwargs)
+        except Exception as err:
+            failure = _failure_of(err, method.__name__.replace("_", " "))
+            raise ApplicationError(str(failure), type=failure.family.value) from err
+
+    return run
+
+
+def _failure_of(err: Exception, tried: str) -> SystemFailure:
+    if isinstance(err, SystemFailure):
+        return err
+    if isinstance(err, DoesNotFit):
+        return SystemFailure(Family.REJECTED, tried, str(err), do_next="correct the value and decide 'correct'")
+    return SystemFailure(Family.BUG, tried, f"{type(err).__name__}: {err}", do_next="report this, then decide 'retry'")

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         BookReceipt,
         EnsureBillingOrder,
         EnsureEntry,
+        Entry,
         Erp,
         ErpItems,
         FindCustomer,

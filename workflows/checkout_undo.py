@@ -42,9 +42,8 @@ with workflow.unsafe.imports_passed_through():
     from commerce.order import CustomerKind, Order, content, differences
     from commerce.payment import Collected, as_collected
     from commerce.totals import amount_due, is_on_account
-    from workflows.names import STAGE, WAITING_ON
+    from workflows.names import NOTIFY, STAGE, WAITING_ON
     from workflows.parking import ParkingWorkflow, Problem, Skipped, Stopped
-    from workflows.profiles import control_step
 
 Undo = Callable[[str], Awaitable[Undone | None]]
 
@@ -273,7 +272,7 @@ class CheckoutUndo(ParkingWorkflow):
             invoice_number=invoice_number,
             amount=amount,
         )
-        self._add(await workflow.execute_activity_method(Notify.customer, message, **control_step(f"mail {template}")))
+        await self._do_or_skip(f"mail {template}", NOTIFY, Notify.customer, lambda: message)
 
     async def _tell_portal(self, event: str, data: dict[str, str]) -> None:
         message = TellPortal(
@@ -284,9 +283,7 @@ class CheckoutUndo(ParkingWorkflow):
             number=self._number,
             data=data,
         )
-        self._add(
-            await workflow.execute_activity_method(Notify.portal, message, **control_step(f"tell portal {event}"))
-        )
+        await self._do_or_skip(f"tell portal {event}", NOTIFY, Notify.portal, lambda: message)
 
     def _add(self, document: Document) -> None:
         self._documents.append(document)

@@ -4,6 +4,7 @@ from temporalio.common import SearchAttributeKey
 
 WORKFLOW_QUEUE = "holdfast"
 CONTROL_QUEUE = "control"
+NOTIFY = "notify"  # the system name of mail and portal messages
 
 ORDER_NUMBER = SearchAttributeKey.for_keyword("OrderNumber")
 STORE = SearchAttributeKey.for_keyword("Store")

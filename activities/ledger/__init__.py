@@ -1,0 +1,1 @@
+"""Our own memory: what outlives a process, in PostgreSQL."""

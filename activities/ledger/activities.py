@@ -1,0 +1,81 @@
+"""Fills `Control`: what processes ask of our memory and of the configuration."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from temporalio import activity
+
+from activities.control import CloseCase, Control, KnownOutcome, Outcome, Plan, TellOperators
+from activities.ledger.store import Ledger
+from activities.steps import patient_step
+from commerce.documents import Case
+from commerce.failures import Family, SystemFailure
+from commerce.order import Order
+
+
+class Operators(Protocol):
+    async def tell(self, message: TellOperators) -> None:
+        """Reach the operators. Raises SystemFailure."""
+        ...
+
+
+class LedgerActivities(Control):
+    def __init__(self, ledger: Ledger, plans: Mapping[str, Plan], operators: Operators) -> None:
+        self._ledger = ledger
+        self._plans = plans
+        self._operators = operators
+
+    @activity.defn(name="control.open_order")
+    @patient_step
+    async def open_order(self, order: Order) -> Plan:
+        plan = self._plan(order.store)
+        await self._ledger.keep_order(order, f"checkout:{order.key}")
+        return plan
+
+    @activity.defn(name="control.open_case")
+    @patient_step
+    async def open_case(self, case: Case) -> None:
+        await self._ledger.open_case(case)
+
+    @activity.defn(name="control.close_case")
+    @patient_step
+    async def close_case(self, closing: CloseCase) -> None:
+        await self._ledger.close_case(closing.case_id, closing.decision, closing.reason, closing.decided_at)
+
+    @activity.defn(name="control.close_order")
+    @patient_step
+    async def close_order(self, outcome: Outcome) -> None:
+        await self._ledger.close_order(outcome.view, outcome.result, hand_over=outcome.hand_over)
+
+    @activity.defn(name="control.known_outcome")
+    @patient_step
+    async def known_outcome(self, order_key: str) -> KnownOutcome:
+        known = await self._ledger.order(order_key)
+        return KnownOutcome(stage=known.stage, amount=known.amount) if known else KnownOutcome()
+
+    @activity.defn(name="control.plan_for")
+    @patient_step
+    async def plan_for(self, store: str) -> Plan:
+        return self._plan(store)
+
+    @activity.defn(name="control.tell_operators")
+    @patient_step
+    async def tell_operators(self, message: TellOperators) -> None:
+        if await self._ledger.delivered(message.key):
+            return
+        await self._operators.tell(message)
+        await self._ledger.keep_message(message.key, "operators", message.order_key)
+
+    def _plan(self, store: str) -> Plan:
+        plan = self._plans.get(store)
+        if plan is None:
+            known = ", ".join(sorted(self._plans)) or "none"
+            # Transient on purpose: the order waits until the store is configured, and nothing is lost meanwhile.
+            raise SystemFailure(
+                Family.TRANSIENT,
+                f"plan for store {store}",
+                f"the configuration has no store {store}; it has {known}",
+                system="holdfast",
+                do_next=f"add [stores.{store}] to holdfast.toml and restart the worker",
+            )
+        return plan

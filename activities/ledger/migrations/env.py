@@ -1,0 +1,9 @@
+"""Alembic's entry: the caller hands over an open connection, so that one code path serves start-up and tests."""
+
+from alembic import context
+
+from activities.ledger.tables import metadata
+
+with context.begin_transaction():
+    context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+    context.run_migrations()

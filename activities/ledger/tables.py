@@ -1,0 +1,159 @@
+"""The tables of the ledger. Migrations in `migrations/` bring a database to exactly this; a test compares the two."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"}
+)
+
+
+def _at(name: str = "at", *, nullable: bool = False, now: bool = True) -> "Column[object]":
+    default = func.now() if now and not nullable else None
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
+
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("key", Text, primary_key=True, comment="{store}:{number}"),
+    Column("store", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("shop_id", Text, nullable=False),
+    Column("workflow_id", Text, nullable=False),
+    Column("digest", Text, nullable=False, comment="fingerprint of the content"),
+    Column("content", JSONB, nullable=False, comment="the order as it came in"),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("stage", Text, nullable=False, comment="the stage it ended in; empty while the run is open"),
+    Column("view", JSONB, nullable=True, comment="last view of the run, with its timeline"),
+    Column("result", JSONB, nullable=True),
+    _at("received_at"),
+    _at("closed_at", nullable=True),
+    Index(None, "number"),
+    Index(None, "received_at"),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("order_key", Text, ForeignKey("orders.key"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("document_id", Text, nullable=False, comment="the id there"),
+    Column("number", Text, nullable=False),
+    Column("key", Text, nullable=False, comment="our business key there"),
+    Column("amount_minor", BigInteger, nullable=True),
+    Column("currency", Text, nullable=True),
+    Column("status", Text, nullable=False),
+    _at(),
+    Index("uq_documents_place", "system", "kind", "document_id", "order_key", unique=True),
+    Index(None, "order_key"),
+    Index(None, "number"),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("order_key", Text, nullable=False),
+    Column("workflow_id", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("decision", JSONB, nullable=True, comment="who, what, why; null when the process ended it itself"),
+    Column("reason", Text, nullable=False, server_default=""),
+    _at("opened_at"),
+    _at("closed_at", nullable=True),
+    Index(None, "order_key"),
+    Index("ix_cases_open", "opened_at", postgresql_where=text("closed_at IS NULL")),
+)
+
+handovers = Table(
+    "handovers",
+    metadata,
+    Column("order_key", Text, ForeignKey("orders.key"), primary_key=True),
+    Column("result", JSONB, nullable=False),
+    _at(),
+    _at("taken_at", nullable=True),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("sender_id", Text, nullable=True, comment="the sender's message id"),
+    Column("source", Text, nullable=False, comment="the change source that reads the reference again"),
+    Column("reference", Text, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False, comment="waiting, done, quarantined"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    _at("received_at"),
+    _at("due_at"),
+    _at("done_at", nullable=True),
+    Index("uq_notifications_sender", "system", "sender_id", unique=True),
+    Index("ix_notifications_waiting", "system", "due_at", postgresql_where=text("state = 'waiting'")),
+    Index("ix_notifications_quarantined", "received_at", postgresql_where=text("state = 'quarantined'")),
+)
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("cursor", Text, nullable=False),
+    _at("at"),
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("reference", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    _at("at"),
+)
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _at("begun_at"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("key", Text, primary_key=True, comment="the assignment key"),
+    Column("link", Text, nullable=False),
+    Column("link_id", Text, nullable=False),
+    Column("entry_id", Text, nullable=False),
+    _at(),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("order_key", Text, nullable=False),
+    Column("delivered", Boolean, nullable=False),
+    Column("reference", Text, nullable=False, server_default=""),
+    _at(),
+)

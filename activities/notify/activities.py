@@ -1,0 +1,125 @@
+"""Fills `Notify`: customers by mail, portals by signed webhook. Each message goes out once for its key."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import httpx2
+from temporalio import activity
+
+from activities.control import TellOperators
+from activities.http import send
+from activities.ledger.store import Ledger
+from activities.notify.mail import Mailer
+from activities.notify.settings import MailSettings, PortalSettings
+from activities.notify.texts import customer_text
+from activities.roles import Notify, TellCustomer, TellPortal
+from activities.steps import step
+from commerce.documents import Document, DocumentKind
+from commerce.failures import Family, SystemFailure
+
+
+def signature(secret: str, body: bytes) -> str:
+    """The value of `X-Holdfast-Signature`: HMAC-SHA256 of the raw body."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+class NotifyActivities(Notify):
+    def __init__(self, ledger: Ledger, mailer: Mailer | None, portals: Mapping[str, PortalSettings]) -> None:
+        self._ledger = ledger
+        self._mailer = mailer
+        self._portals = portals
+        self._http = httpx2.AsyncClient(timeout=20, headers={"User-Agent": "holdfast"})
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    @activity.defn(name="notify.customer")
+    @step
+    async def customer(self, task: TellCustomer) -> Document:
+        document = Document(kind=DocumentKind.MAIL, system="mail", id=task.key, key=task.key, status="sent")
+        if self._mailer is None:
+            return document.model_copy(update={"status": "no mail configured"})
+        if await self._ledger.delivered(task.key):
+            return document.model_copy(update={"adopted": True})
+        subject, text = customer_text(
+            task.template, task.order, amount=task.amount, link=task.link, invoice_number=task.invoice_number
+        )
+        reference = await self._mailer.send(task.key, (task.order.customer.email,), subject, text, datetime.now(UTC))
+        await self._ledger.keep_message(task.key, "mail", task.order.key, reference=reference)
+        return document.model_copy(update={"id": reference})
+
+    @activity.defn(name="notify.portal")
+    @step
+    async def portal(self, task: TellPortal) -> Document:
+        document = Document(
+            kind=DocumentKind.PORTAL_MESSAGE, system="portal", id=task.key, key=task.key, status="delivered"
+        )
+        portal = self._portals.get(task.store)
+        if portal is None:
+            return document.model_copy(update={"status": "no portal configured"})
+        if await self._ledger.delivered(task.key):
+            return document.model_copy(update={"adopted": True})
+        body = json.dumps(
+            {
+                "id": task.key,
+                "event": task.event,
+                "store": task.store,
+                "number": task.number,
+                "order_key": task.order_key,
+                "data": task.data,
+            },
+            ensure_ascii=False,
+        ).encode()
+        request = self._http.build_request(
+            "POST",
+            portal.url,
+            content=body,
+            headers={
+                "Content-Type": "application/json",
+                "X-Holdfast-Signature": signature(portal.secret.get_secret_value(), body),
+            },
+        )
+        reply = await send(
+            self._http,
+            request,
+            span_name="POST portal",
+            system="portal",
+            # The portal may hear it twice, never not at all: the id tells it which message this is.
+            writes=False,
+            tried=f"tell the portal of {task.store} about {task.order_key}",
+        )
+        if reply.status_code == 429 or reply.status_code >= 500:
+            raise SystemFailure(
+                Family.TRANSIENT,
+                f"tell the portal of {task.store} about {task.order_key}",
+                f"it answered {reply.status_code}",
+                system="portal",
+                code=str(reply.status_code),
+            )
+        if reply.status_code >= 400:
+            raise SystemFailure(
+                Family.NEEDS_PERSON,
+                f"tell the portal of {task.store} about {task.order_key}",
+                f"it refused the event with {reply.status_code}",
+                system="portal",
+                code=str(reply.status_code),
+                do_next="mend the portal and decide 'retry', or skip the message",
+            )
+        await self._ledger.keep_message(task.key, "portal", task.order_key)
+        return document
+
+
+class MailOperators:
+    """Operators hear by mail, and always in the log."""
+
+    def __init__(self, mailer: Mailer | None, settings: MailSettings | None) -> None:
+        self._mailer = mailer
+        self._to = settings.operators if settings else ()
+
+    async def tell(self, message: TellOperators) -> None:
+        activity.logger.warning("operators: %s", message.subject)
+        if self._mailer is not None and self._to:
+            await self._mailer.send(message.key, self._to, message.subject, message.text, datetime.now(UTC))

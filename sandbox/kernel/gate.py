@@ -39,11 +39,13 @@ class Gate:
         method, path = scope["method"], _full_path(scope)
         name = self._vendor.name
         key = self._vendor.request_key(method, path, body)
+        generation = self._world.generation
         rule = self._world.faults[name].pick("request", method, path)
         try:
             status, headers, content = await self._answer(rule, scope, method, path, body)
         except Cut:
-            self._world.record(name, method, path, None, key, body)
+            if self._world.generation == generation:
+                self._world.record(name, method, path, None, key, body)
             self._cut(scope["client"])
             await self._world.settle()
             await receive()  # returns once the connection is gone: the server has nobody to answer then
@@ -61,7 +63,10 @@ class Gate:
         if kind in ("down", "cut-request"):
             raise Cut
         if kind == "slow":
+            generation = self._world.generation
             await asyncio.sleep(options.get("seconds", DEFAULT_SECONDS))
+            if self._world.generation != generation or self._world.faults[self._vendor.name].down:
+                raise Cut  # the machine went down over it, or the world it was asked of is gone
         if kind == "status":
             extra = {"retry-after": str(options["retry_after"])} if "retry_after" in options else {}
             text = options.get("body", "")

@@ -103,6 +103,7 @@ class World:
         self.faults: dict[str, Faults] = {}
         self.urls: dict[str, str] = {}
         self.requests: dict[str, deque[dict[str, Any]]] = {}
+        self.generation = 0  # how often the world was made anew since the start
         self.lock = asyncio.Lock()
         self.outbox_wake = asyncio.Event()
         self.jobs_wake = asyncio.Event()
@@ -181,6 +182,7 @@ class World:
             for vendor in self.vendors.values():
                 vendor.seed(data_set)
             self.store.table("kernel.state").put("seed", {"data_set": data_set})
+        self.generation += 1
         for name in self.vendors:
             self.requests[name].clear()
             self.set_faults(name, [])

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from sandbox.__main__ import parser
 from sandbox.kernel.store import Store
 from sandbox.kernel.world import World
 from tests.sandbox.conftest import TinySandbox
@@ -194,10 +195,11 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize("wrong", [["--base-port", "70000"], ["--seed", "x"], ["--notify-magento", "nowhere"]])
-def test_wrong_use_ends_with_2(wrong: list[str], tmp_path: Path) -> None:
-    ended = run("--data", str(tmp_path), *wrong)
-    assert ended.returncode == 2
-    assert wrong[1] in ended.stderr
+def test_wrong_use_ends_with_2_and_says_what_was_wrong(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(wrong)
+    assert ended.value.code == 2
+    assert wrong[1] in capsys.readouterr().err
 
 
 def test_a_taken_port_or_directory_is_named_with_the_remedy(tmp_path: Path) -> None:

@@ -38,13 +38,29 @@ async def test_down_refuses_connections_and_ends_open_ones_until_the_rule_goes(
     assert tiny.texts() == ["before", "after"]
 
 
-async def test_down_while_a_request_waits_resets_it(tiny_sandbox: TinySandbox, http: httpx2.AsyncClient) -> None:
-    await tiny_sandbox.faults("tiny", {"kind": "slow", "seconds": 0.3})
+async def test_down_while_a_request_waits_resets_it_and_does_not_carry_it_out(
+    tiny_sandbox: TinySandbox, tiny: Tiny, http: httpx2.AsyncClient
+) -> None:
+    await tiny_sandbox.faults("tiny", {"kind": "slow", "seconds": 0.2})
     waiting = asyncio.create_task(post(http, "slow"))
     await until(lambda: tiny_sandbox.world.faults["tiny"].rules[0].fired == 1)
     await tiny_sandbox.faults("tiny", {"kind": "down"})
     with pytest.raises(CUT):
         await waiting
+    await until(lambda: len(tiny_sandbox.world.requests["tiny"]) == 1)
+    assert tiny.texts() == []
+
+
+async def test_a_slow_request_does_not_reach_into_the_world_after_a_reset(
+    tiny_sandbox: TinySandbox, tiny: Tiny, http: httpx2.AsyncClient
+) -> None:
+    await tiny_sandbox.faults("tiny", {"kind": "slow", "seconds": 0.2})
+    waiting = asyncio.create_task(post(http, "slow"))
+    await until(lambda: tiny_sandbox.world.faults["tiny"].rules[0].fired == 1)
+    await tiny_sandbox.reset("empty")
+    with pytest.raises(CUT):
+        await waiting
+    assert tiny.texts() == []
 
 
 async def test_down_for_some_requests_resets_them_and_lets_others_through(
@@ -220,7 +236,10 @@ async def test_a_notification_goes_out_after_the_commit_and_not_without_one(
     assert receiver.texts == ["kept"]
 
 
-async def test_a_notification_that_was_not_taken_comes_again(http: httpx2.AsyncClient, receiver: Receiver) -> None:
+async def test_a_notification_that_was_not_taken_comes_again(
+    http: httpx2.AsyncClient, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.kernel.outbox.FIRST_WAIT_SECONDS", 0.01)
     receiver.statuses = [500, 404]
     await post(http, "again")
     await receiver.have(3)
@@ -305,7 +324,10 @@ async def test_a_reset_forgets_what_was_on_its_way(
     assert tiny_sandbox.world.notify_target("tiny") is not None
 
 
-async def test_a_scheduled_job_runs_once_though_it_breaks_first(tiny: Tiny, http: httpx2.AsyncClient) -> None:
+async def test_a_scheduled_job_runs_once_though_it_breaks_first(
+    tiny: Tiny, http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.kernel.jobs.WAIT_SECONDS", 0.01)
     tiny.broken_jobs = 1
     await post(http, "now", later=0.05)
     assert tiny.texts() == ["now"]
@@ -363,7 +385,7 @@ async def test_what_was_committed_survives_kill_9_though_its_reply_was_lost(tmp_
 
         process, urls = await started(tmp_path)
         try:
-            assert (await http.post(f"{urls['tiny']}/notes", json={"text": "a", "later": 1})).status_code == 201
+            assert (await http.post(f"{urls['tiny']}/notes", json={"text": "a", "later": 0.5})).status_code == 201
             await http.put(f"{urls['control']}/systems/tiny/faults", json=[{"kind": "lose-reply"}])
             with pytest.raises(CUT):
                 await http.post(f"{urls['tiny']}/notes", json={"text": "b"})

@@ -1,5 +1,6 @@
 """A Salesforce org of its own (`platform`), with two small objects besides the packages, spoken to over real HTTP."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -74,6 +75,11 @@ def _total(org: Org, row: Doc) -> Decimal:
 def _no_thirteen(org: Org, new: Doc, old: Doc | None) -> None:
     if new.get("Amount__c") == 13:
         raise SalesforceError("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Amount must not be 13", ("Amount__c",))
+
+
+def exact(reply: httpx2.Response) -> Any:
+    """The JSON of a reply, numbers as the vendor wrote them."""
+    return json.loads(reply.content, parse_float=Decimal)
 
 
 @dataclass

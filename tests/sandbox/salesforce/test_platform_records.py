@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.salesforce import ids
 from sandbox.salesforce.org import USER_ID
-from tests.sandbox.salesforce.conftest import DATA, Platform
+from tests.sandbox.salesforce.conftest import DATA, Platform, exact
 
 
 def test_ids_keep_their_case_in_the_suffix() -> None:
@@ -20,14 +20,13 @@ def test_ids_keep_their_case_in_the_suffix() -> None:
 
 
 async def test_a_created_record_reads_back_with_its_audit_fields(platform: Platform) -> None:
-    reply = await platform.call("POST", "/sobjects/Thing__c", json={"Key__c": "k1", "Amount__c": 19.9})
+    reply = await platform.call("POST", "/sobjects/Thing__c", json={"Key__c": "k1", "Amount__c": "19.9"})
     assert reply.status_code == 201
     made = reply.json()
     assert made == {"id": made["id"], "success": True, "errors": []}
     assert len(made["id"]) == 18
     assert reply.headers["location"] == f"{DATA}/sobjects/Thing__c/{made['id']}"
-    raw = await platform.call("GET", f"/sobjects/Thing__c/{made['id'][:15]}")
-    row = json.loads(raw.content, parse_float=Decimal)
+    row = exact(await platform.call("GET", f"/sobjects/Thing__c/{made['id'][:15]}"))
     assert row["attributes"] == {"type": "Thing__c", "url": f"{DATA}/sobjects/Thing__c/{made['id']}"}
     assert (row["Name"], row["Amount__c"], row["Color__c"], row["Must__c"]) == (
         "TH-0001",
@@ -161,7 +160,7 @@ async def test_an_upsert_creates_once_and_then_updates(platform: Platform) -> No
     assert first.json() == {"id": first.json()["id"], "success": True, "errors": [], "created": True}
     assert second.json() == first.json() | {"created": False}
     row = (await platform.call("GET", path)).json()
-    assert (row["Key__c"], row["Amount__c"]) == ("de:000/1", 2.0)
+    assert (row["Key__c"], row["Amount__c"]) == ("de:000/1", 2)
 
 
 async def test_racing_upserts_of_one_key_leave_one_record(platform: Platform) -> None:

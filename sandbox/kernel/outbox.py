@@ -21,7 +21,8 @@ TRIES = 7  # Adobe Commerce gives up after seven deliveries (contract section 14
 FIRST_WAIT_SECONDS = 0.5  # doubled after each try
 HELD_SECONDS = 3.0  # a reordered one leaves at last when no other follows
 BEHIND_SECONDS = 0.2  # how far a reordered one stays behind the one that overtook it
-AT_ONCE = 16  # connections to the receiver
+AT_ONCE = 16  # on their way at one time
+ANSWER_SECONDS = 10.0  # how long a receiver may take
 
 
 @dataclass
@@ -66,7 +67,7 @@ class Outbox:
     async def run(self) -> None:
         """Send what is due, for ever."""
         async with httpx2.AsyncClient(
-            timeout=10, trust_env=False, limits=httpx2.Limits(max_connections=AT_ONCE)
+            timeout=ANSWER_SECONDS, trust_env=False, limits=httpx2.Limits(max_connections=AT_ONCE)
         ) as http:
             try:
                 while True:
@@ -118,6 +119,8 @@ class Outbox:
         """Start what is due; answers the seconds until the next one is (None: nothing waits)."""
         now, waits = time.time(), []
         for key in self._rows:
+            if len(self._sending) >= AT_ONCE:  # the first that ends wakes us
+                break
             row = self._rows.get(key)
             if row is None or row["state"] == "new" or key in self._sending:
                 continue

@@ -7,6 +7,7 @@ import smtplib
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,40 @@ def test_a_restart_after_kill_9_has_the_state_and_not_the_seed_again(tmp_path: P
         assert subjects(second) == ["before"]
         assert {name: second.books(name) for name in NAMES} == books
         assert second.systems()["magento"]["notify"]["url"] == "http://127.0.0.1:9/hook"
+
+
+def test_an_order_whose_reply_was_lost_is_there_after_kill_9_and_only_once(tmp_path: Path) -> None:
+    def entry_link(sandbox: Sandbox) -> httpx2.Response:
+        credentials = sandbox.credentials("juston")
+        return httpx2.post(
+            f"{sandbox.url('juston')}/public/payment-provider/v1/tenant/{credentials['tenant']}/entry-link",
+            headers={"authorization": f"Bearer {credentials['token']}"},
+            json={
+                "amount": 12.5,
+                "currency": "EUR",
+                "title": "Order",
+                "paymentReference": "000000123",
+                "assignmentKey": "de:000000123",
+            },
+            trust_env=False,
+        )
+
+    def keys(sandbox: Sandbox) -> list[str]:
+        return [entry["key"] for entry in sandbox.books("juston")["entries"]]
+
+    with running_sandbox(tmp_path) as first:
+        first.faults("juston", {"kind": "lose-reply"})
+        with pytest.raises((httpx2.ReadError, httpx2.RemoteProtocolError)):
+            entry_link(first)
+        os.kill(first.process.pid, signal.SIGKILL)
+        first.process.wait()
+    (tmp_path / "ports.json").unlink()
+    with running_sandbox(tmp_path) as second:
+        assert entry_link(second).status_code == 409
+        deadline = time.monotonic() + 5
+        while not keys(second) and time.monotonic() < deadline:  # the entry comes into the org a little later
+            time.sleep(0.02)
+        assert keys(second) == ["de:000000123"]
 
 
 def test_a_stop_by_signal_is_clean(tmp_path: Path) -> None:

@@ -44,3 +44,6 @@ def _repair(value: str) -> str | None:
         for n, char in enumerate(value[block_number * 5 : block_number * 5 + 5]):
             short += char.upper() if bits >> n & 1 else char.lower()
     return short + value[15:].upper() if lengthen(short) == short + value[15:].upper() else None
+
+
+USER_ID = make("005", 1)  # the integration user: the first user of every org

@@ -15,12 +15,12 @@ from typing import Any, Protocol
 
 from sandbox.kernel.store import Table
 from sandbox.kernel.world import Notification, World
-from sandbox.salesforce import ids, values
+from sandbox.salesforce import checks, ids, values
 from sandbox.salesforce.errors import SalesforceError, not_found
 from sandbox.salesforce.schema import Described, Doc, Field, SObject, describe
 
 VENDOR = "salesforce"
-USER_ID = ids.make("005", 1)
+USER_ID = ids.USER_ID
 ORGANIZATION_ID = ids.make("00D", 1)
 CURRENCIES = ("EUR", "USD", "JPY", "KWD", "CHF")
 CURRENCY = "EUR"
@@ -202,7 +202,7 @@ class Org:
     def create(self, object_name: str, given: Doc, system: bool = False) -> str:
         """Insert a row and return its id. `system=True` is package code: it may write read-only fields."""
         described = self.schema(object_name)
-        new = self._accepted(described, given, None, system)
+        new = checks.accepted(self, described, given, None, system)
         master = described.master
         parent = self.get(master.reference_to[0], new[master.name]) if master and new.get(master.name) else None
         for column in described.fields:
@@ -230,7 +230,7 @@ class Org:
     def update(self, object_name: str, record_id: str, given: Doc, system: bool = False) -> None:
         described = self.schema(object_name)
         old = self.existing(described, record_id)
-        new = old | self._accepted(described, given, old, system)
+        new = old | checks.accepted(self, described, given, old, system)
         self._save(described, new, old, system)
 
     def upsert(
@@ -294,65 +294,11 @@ class Org:
             raise SalesforceError("ENTITY_IS_DELETED", "entity is deleted", status=404)
         raise not_found()
 
-    def _accepted(self, described: Described, given: Doc, old: Doc | None, system: bool) -> Doc:
-        """Input values as row values, each checked against its field."""
-        new: Doc = {}
-        refused: list[str] = []
-        for name, value in given.items():
-            if name == "attributes":
-                continue
-            column = described.field(name)
-            if column is None and isinstance(value, dict) and name.lower() in described.by_relationship:
-                column = described.by_relationship[name.lower()]
-                value = self._parent_by_key(column, value)
-            if column is None:
-                raise SalesforceError("INVALID_FIELD", f"No such column '{name}' on sobject of type {described.name}")
-            fixed = column.master_detail and old is not None and values.accept(column, value) != old[column.name]
-            if (not column.writable and not (system and not column.formula)) or (fixed and not system):
-                refused.append(column.name)
-                continue
-            new[column.name] = values.accept(column, value)
-        if refused:
-            raise SalesforceError(
-                "INVALID_FIELD_FOR_INSERT_UPDATE",
-                f"Unable to create/update fields: {', '.join(refused)}. Please check the security settings of this "
-                "field and verify that it is read/write for your profile or permission set.",
-                tuple(refused),
-            )
-        return new
-
-    def _parent_by_key(self, column: Field, keys: Doc) -> str:
-        """The id of the parent that a nested body names by one external id (contract 5.1)."""
-        pairs = [(name, value) for name, value in keys.items() if name != "attributes"]
-        kinds = [keys["attributes"].get("type")] if isinstance(keys.get("attributes"), dict) else column.reference_to
-        if len(pairs) != 1:
-            raise SalesforceError("INVALID_FIELD", f"Relationship {column.relationship_name} needs one external id")
-        name, value = pairs[0]
-        for kind in kinds:
-            parent = self.described(str(kind))
-            key = parent.field(name) if parent else None
-            if parent is None or key is None:
-                continue
-            if not (key.external_id or key.type == "id"):
-                break
-            found = self.find_stored(parent, key.name, value)
-            if len(found) == 1:
-                return str(found[0]["Id"])
-            raise SalesforceError(
-                "INVALID_FIELD",
-                f"Foreign key external ID: {str(value).lower()} not found for field {key.name} in entity {parent.name}"
-                if not found
-                else f"More than one record found for external id field: {key.name}",
-            )
-        raise SalesforceError(
-            "INVALID_FIELD", f"Field name provided, {name} is not an External ID for {column.relationship_name}"
-        )
-
     def _save(self, described: Described, new: Doc, old: Doc | None, system: bool) -> None:
         for fn, guard in self._before.get(described.name, []):
             if not (guard and system):
                 fn(self, new, old)
-        self._check(described, new, old)
+        checks.check(self, described, new, old)
         now = values.stamp(self.now())
         new |= {"LastModifiedDate": now, "LastModifiedById": USER_ID, "SystemModstamp": now, "IsDeleted": False}
         stored = values.to_store(described, new)
@@ -362,49 +308,6 @@ class Org:
             saved = self.row(described, stored)
             for after in hooks:
                 after(self, saved, old)
-
-    def _check(self, described: Described, new: Doc, old: Doc | None) -> None:
-        """Required fields, then references, then unique keys."""
-        missing = tuple(c.name for c in described.fields if c.required and new.get(c.name) is None)
-        if missing:
-            raise SalesforceError(
-                "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing
-            )
-        for column in described.fields:
-            value = new.get(column.name)
-            if column.formula or value is None or (old is not None and old.get(column.name) == value):
-                continue
-            if column.type == "reference" and not (value == USER_ID and "User" in column.reference_to):
-                self._check_reference(column, value)
-            if column.unique:
-                self._check_unique(described, column, new, value)
-
-    def _check_reference(self, column: Field, value: str) -> None:
-        targets = [target for target in map(self.described, column.reference_to) if target is not None]
-        if len(targets) < len(column.reference_to) or not targets:
-            return  # points to an object that this org does not have: any id will do
-        for target in targets:
-            if value.startswith(target.sobject.prefix):
-                if value in self.table(target.name):
-                    return
-                code = "ENTITY_IS_DELETED" if value in self.deleted_table(target.name) else ""
-                raise SalesforceError(
-                    code or "INVALID_CROSS_REFERENCE_KEY",
-                    "entity is deleted" if code else "invalid cross reference id",
-                )
-        raise SalesforceError(
-            "FIELD_INTEGRITY_EXCEPTION",
-            f"{column.title}: id value of incorrect type: {value}",
-            (column.name,),
-        )
-
-    def _check_unique(self, described: Described, column: Field, new: Doc, value: Any) -> None:
-        for other in self.find_stored(described, column.name, value):
-            if other["Id"] != new["Id"]:
-                raise SalesforceError(
-                    "DUPLICATE_VALUE",
-                    f"duplicate value found: {column.name} duplicates value on record with id: {other['Id']}",
-                )
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -167,7 +167,7 @@ def to_store(described: Described, row: Doc) -> Doc:
         value = row.get(column.name)
         if value is None or column.formula:
             continue
-        kept[column.name] = str(value) if isinstance(value, Decimal) else value
+        kept[column.name] = str(_number(column, value)) if column.type in NUMBERS else value
         if column.indexed_folded:
             kept["~" + column.name] = value.lower()
     return kept

@@ -1,7 +1,6 @@
 """The Salesforce stand-in: one org with its packages, served the way the platform serves it."""
 
 import gzip
-import importlib.util
 import json
 import re
 from typing import Any
@@ -14,13 +13,11 @@ from sandbox.salesforce.composite_collections import locked
 from sandbox.salesforce.errors import SalesforceError, not_found
 from sandbox.salesforce.limits import Limits, exceeded
 from sandbox.salesforce.org import VENDOR, Org, Package
-from sandbox.salesforce.packages import accounting, billing, cash, web_order
+from sandbox.salesforce.packages import accounting, billing, cash, scm, web_order
 from sandbox.salesforce.rest import Api
 from sandbox.salesforce.wire import Call, Reply
 
-PACKAGES: tuple[Package, ...] = (accounting, cash, billing, web_order)
-if importlib.util.find_spec("sandbox.salesforce.packages.scm"):
-    PACKAGES = (*PACKAGES, importlib.import_module("sandbox.salesforce.packages.scm"))
+PACKAGES: tuple[Package, ...] = (accounting, scm, cash, billing, web_order)
 SETTINGS = ("session_seconds", "daily_calls")
 MOST_HEADER_BYTES = 16_384  # address and headers together (contract section 4)
 WORTH_ZIPPING = 1_000

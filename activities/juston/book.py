@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from activities.juston.mapping import EntryRecord, Unexpected, currency_of, entry_record, money, relation
+from activities.juston.mapping import EntryRecord, Unexpected, entry_record, money, relation
 from activities.juston.settings import JustOnSettings
 from activities.salesforce.client import SalesforceClient, quote
 from activities.salesforce.soql import chunks, in_list
@@ -28,11 +28,15 @@ class CashBook:
         # A query compares texts without regard to case; keys that differ in case are different orders.
         return [record for record in found if record.state.key == key]
 
-    async def by_ids(self, ids: Iterable[str], *, tried: str, order_key: str = "") -> list[EntryRecord]:
-        """The entries with these record ids."""
+    async def by_ids(
+        self, ids: Iterable[str], *, tried: str, order_key: str = "", odd: dict[str, str] | None = None
+    ) -> list[EntryRecord]:
+        """The entries with these record ids. One that has no known meaning goes into `odd`, key and reason, if given:
+        a single strange record must not hide the others from a feed.
+        """
         found: list[EntryRecord] = []
         for portion in chunks(ids):
-            found += await self._read(f"Id IN {in_list(portion)}", tried=tried, order_key=order_key)
+            found += await self._read(f"Id IN {in_list(portion)}", tried=tried, order_key=order_key, odd=odd)
         return found
 
     async def entries_of_payment(self, payment_id: str, *, tried: str) -> list[str]:
@@ -67,7 +71,9 @@ class CashBook:
                 raise self._odd(err, tried) from err
         return found
 
-    async def _read(self, where: str, *, tried: str, order_key: str) -> list[EntryRecord]:
+    async def _read(
+        self, where: str, *, tried: str, order_key: str, odd: dict[str, str] | None = None
+    ) -> list[EntryRecord]:
         fields = self._fields
         columns = ["Id", fields.entry_key, fields.entry_status, fields.entry_amount, fields.entry_assigned]
         columns += [
@@ -90,11 +96,16 @@ class CashBook:
             by_entry[str(item[fields.item_entry])].append(item)
         payments = sorted({str(item[fields.item_payment]) for item in items if item.get(fields.item_payment)})
         failures = await self._failed_captures(payments, tried=tried, order_key=order_key)
-        try:
-            shared = await self._shared(rows, items, tried=tried, order_key=order_key)
-            return [entry_record(row, by_entry[str(row["Id"])], failures, shared, fields, self._single) for row in rows]
-        except Unexpected as err:
-            raise self._odd(err, tried) from err
+        shared = await self._shared(items, tried=tried, order_key=order_key)
+        records: list[EntryRecord] = []
+        for row in rows:
+            try:
+                records.append(entry_record(row, by_entry[str(row["Id"])], failures, shared, fields, self._single))
+            except Unexpected as err:
+                if odd is None:
+                    raise self._odd(err, tried) from err
+                odd[str(row.get(fields.entry_key) or "")] = f"entry {row['Id']}: {err}"
+        return records
 
     async def _items(self, by: str, ids: Iterable[str], *, tried: str, order_key: str) -> list[dict[str, Any]]:
         fields = self._fields
@@ -128,21 +139,16 @@ class CashBook:
             found.update(str(row[fields.notification_payment]) for row in rows)
         return found
 
-    async def _shared(
-        self, rows: list[dict[str, Any]], items: list[dict[str, Any]], *, tried: str, order_key: str
-    ) -> set[str]:
+    async def _shared(self, items: list[dict[str, Any]], *, tried: str, order_key: str) -> set[str]:
         """Payments that pay other entries too. Asked only for those whose money is not all in one item."""
         fields = self._fields
-        suspects: set[str] = set()
-        for row in rows:
-            currency = currency_of(row, self._single)
-            for item in items:
-                if item[fields.item_entry] != row["Id"] or not item.get(fields.item_payment):
-                    continue
-                payment = item.get(relation(fields.item_payment)) or {}
-                here = money(item, fields.item_assigned, currency, empty=0)
-                if money(payment, fields.payment_collected, currency, empty=here.minor) != here:
-                    suspects.add(str(item[fields.item_payment]))
+        suspects = {
+            str(item[fields.item_payment])
+            for item in items
+            if item.get(fields.item_payment)
+            and (item.get(relation(fields.item_payment)) or {}).get(fields.payment_collected)
+            != item.get(fields.item_assigned)
+        }
         entries: defaultdict[str, set[str]] = defaultdict(set)
         for item in await self._items(fields.item_payment, sorted(suspects), tried=tried, order_key=order_key):
             entries[str(item[fields.item_payment])].add(str(item[fields.item_entry]))

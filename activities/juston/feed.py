@@ -135,8 +135,11 @@ class JustOnEntries(_Feed):
 
     async def read(self, cursor: str | None) -> Page:
         ids, behind, more = await self._follow(cursor)
-        records = await self._book.by_ids(ids, tried="read the entries that changed")
-        return Page(changes=_oldest_first(_entry_change(r) for r in records if r.state.key), cursor=behind, more=more)
+        odd: dict[str, str] = {}
+        records = await self._book.by_ids(ids, tried="read the entries that changed", odd=odd)
+        changes = [_entry_change(record) for record in records if record.state.key]
+        changes += [_odd_change(key, problem) for key, problem in odd.items() if key]
+        return Page(changes=_oldest_first(changes), cursor=behind, more=more)
 
     async def fetch(self, reference: str) -> Change | None:
         """`reference` is an assignment key, or object and record id (`JPAY1__Payment__c/a0K...`)."""
@@ -217,6 +220,10 @@ def literal(at: datetime) -> str:
 
 def _entry_change(record: EntryRecord) -> Change:
     return Change(order_key=record.state.key, what="entry", digest=record.digest, at=record.modified_at)
+
+
+def _odd_change(key: str, problem: str) -> Change:
+    return Change(order_key=key, what="entry", digest=_digest([problem]), problem=problem)
 
 
 def _oldest_first(changes: Iterable[Change]) -> tuple[Change, ...]:

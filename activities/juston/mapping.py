@@ -23,6 +23,7 @@ from commerce.text import Limit, Unit, measure, require, shorten
 TITLE = Limit(field="Entry title", size=255, unit=Unit.UTF16)
 REFERENCE = Limit(field="Entry payment reference", size=255, unit=Unit.UTF16)
 KEY = Limit(field="Entry assignment key", size=255, unit=Unit.UTF16)
+REASON = Limit(field="Entry cancellation reason", size=255, unit=Unit.UTF16)
 # Salesforce's own limit of an e-mail field.
 EMAIL = Limit(field="e-mail address", size=80, unit=Unit.UTF16)
 ORDER_DATA = Limit(field="SalesOrderData__c", size=131072, unit=Unit.UTF16)

@@ -29,7 +29,7 @@ class JustOnNotifications:
         given = next((value for name, value in headers.items() if name.lower() == SIGNATURE), "")
         expected = "sha256=" + hmac.new(self._secret, body, hashlib.sha256).hexdigest()
         # As bytes: a header may hold characters that a comparison of texts refuses.
-        if not hmac.compare_digest(given.encode(), expected.encode()):
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
             raise Forged("X-Holdfast-Signature is missing or wrong")
         try:
             data = json.loads(body)

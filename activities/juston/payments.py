@@ -2,46 +2,45 @@
 
 import itertools
 import math
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 from temporalio import activity
 
 from activities.changes import Intents
 from activities.juston.book import CashBook, live
 from activities.juston.hosted import HostedClient, LinkAnswer
-from activities.juston.mapping import EntryRecord, entry_differences, link_request, same_record
+from activities.juston.mapping import REASON, EntryRecord, entry_differences, link_request, same_record
 from activities.juston.settings import JustOnSettings
 from activities.roles import CancelEntry, EnsureEntry, Entry, EntryCancelled, LookAtEntry, Payments
 from activities.salesforce.client import SalesforceClient
 from activities.steps import step
 from commerce.failures import Family, SystemFailure
-from commerce.model import Model
 from commerce.money import Money
 from commerce.payment import Collected, EntryState, EntryStatus
+from commerce.text import shorten
 
 # An entry that is there but not visible after this many tries under one key will not become visible by waiting.
 MOST_REFUSALS = 3
+# An entry whose answer arrived exists: it is waited for so many times longer before a person looks for it.
+MISSING_FACTOR = 10
+_NOTHING_HAPPENED = frozenset({Family.TRANSIENT, Family.REJECTED})
 
 
-class Link(Model):
-    """What an answer told: only it carries the link. `open` is False once Holdfast has canceled the entry."""
+class Memory(Intents, Protocol):
+    """What Holdfast itself must remember: which requests were begun, and the links, which the org does not show."""
 
-    link: str
-    link_id: str
-    entry_id: str
-    amount: Money
-    open: bool = True
+    async def forget_begun(self, key: str) -> None:
+        """The write under `key` was refused for certain, or never sent."""
+        ...
 
+    async def load_link(self, key: str) -> tuple[str, str, str] | None:
+        """Link, link id and entry id kept under an assignment key."""
+        ...
 
-class Links(Protocol):
-    """Our own memory of payment links by assignment key: the org shows an entry, but not its link."""
-
-    async def load(self, key: str) -> Link | None: ...
-
-    async def save(self, key: str, link: Link) -> None:
-        """Replaces what was known under the key."""
+    async def save_link(self, key: str, link: str, link_id: str, entry_id: str) -> None:
+        """Replaces what was kept under the key."""
         ...
 
 
@@ -51,7 +50,8 @@ class JustOnPayments(Payments):
     - The first try asks the hosted service at once, so that a buyer gets a link while the org is down.
     - Every further try looks the entry up by its assignment key first. An entry that was asked for becomes visible
       in the org within `visible_after_seconds`; until then a missing one is waited for, afterwards it is asked for
-      again. Each try is noted before it is sent, so that the wait counts from the last one.
+      again. Each try is noted before it is sent, so that the wait counts from the last one; a try that the service
+      refused, or that never reached it, is forgotten again. An entry whose answer arrived is never asked for twice.
     - An entry that differs in amount or currency waits for a person; so do two entries that are not canceled.
     - An entry whose link was lost with its answer is of no use. `lost_link` says what happens: `replace` cancels it,
       only if it is Open, nothing is assigned and no payment was ever begun, and asks for a new one under the same key
@@ -66,16 +66,14 @@ class JustOnPayments(Payments):
         system: str,
         salesforce: SalesforceClient,
         hosted: HostedClient,
-        intents: Intents,
-        links: Links,
+        memory: Memory,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings = settings
         self._system = system
         self._client = salesforce
         self._hosted = hosted
-        self._intents = intents
-        self._links = links
+        self._memory = memory
         self._now = now
         self._book = CashBook(salesforce, settings, system=system)
 
@@ -90,38 +88,42 @@ class JustOnPayments(Payments):
     async def ensure_entry(self, task: EnsureEntry) -> Entry:
         order_key = task.order.key
         tried = f"ask for {task.amount} by payment link for order {order_key}"
+        body = link_request(task, self._settings)
         asked_at = self._now()
-        known = await self._links.load(task.key)
-        if known is None and await self._intents.begun(self._intent(task.key, 0, 1)) is None:
-            return await self._create(task, canceled=0, turn=1, tried=tried)
-        try:
-            records = await self._book.by_key(task.key, tried=tried, order_key=order_key)
-        except SystemFailure as failure:
-            if failure.family is Family.TRANSIENT and known is not None and known.open and known.amount == task.amount:
-                # The link went into our memory before the step could report it: the buyer need not wait for the org.
-                return _entry(task.key, known, adopted=True)
-            raise
+        if await self._memory.begun(self._intent(task.key, 0, 1)) is None:
+            return await self._create(task, body, canceled=0, turn=1, tried=tried)
+        records = await self._book.by_key(task.key, tried=tried, order_key=order_key)
         there = live(records)
         if there:
-            return await self._adopt(task, there, len(records) - len(there), tried=tried)
-        unseen = (
-            known is not None and known.open and not any(same_record(r.state.entry_id, known.entry_id) for r in records)
-        )
-        if known is not None and unseen and known.amount == task.amount:
-            return _entry(task.key, known, adopted=True)
+            return await self._adopt(task, body, there, len(records) - len(there), tried=tried)
+        known = await self._memory.load_link(task.key)
+        if known is not None and not any(same_record(record.state.entry_id, known[2]) for record in records):
+            turn = await self._turn(task.key, len(records), asked_at, tried, patience=self._patience * MISSING_FACTOR)
+            await self._memory.forget_begun(self._intent(task.key, len(records), turn))
+            raise self._park(
+                tried,
+                f"JustOn made entry {known[2]}, but the org does not show it",
+                "gone",
+                "restore the entry in the org, or make and send a link by hand and decide 'skip'",
+            )
         turn = await self._turn(task.key, len(records), asked_at, tried)
-        return await self._create(task, canceled=len(records), turn=turn, tried=tried)
+        return await self._create(task, body, canceled=len(records), turn=turn, tried=tried)
 
-    async def _create(self, task: EnsureEntry, *, canceled: int, turn: int, tried: str) -> Entry:
-        answer = await self._hosted.entry_link(
-            link_request(task, self._settings), tried=tried, order_key=task.order.key
-        )
+    async def _create(
+        self, task: EnsureEntry, body: Mapping[str, Any], *, canceled: int, turn: int, tried: str
+    ) -> Entry:
+        try:
+            answer = await self._hosted.entry_link(body, tried=tried, order_key=task.order.key)
+        except SystemFailure as failure:
+            if failure.family in _NOTHING_HAPPENED:
+                await self._memory.forget_begun(self._intent(task.key, canceled, turn))
+            raise
         if not answer.duplicate:
             return await self._remember(task, answer, adopted=False)
         records = await self._book.by_key(task.key, tried=tried, order_key=task.order.key)
         there = live(records)
         if there:
-            return await self._adopt(task, there, len(records) - len(there), tried=tried, told=answer)
+            return await self._adopt(task, body, there, len(records) - len(there), tried=tried, told=answer)
         if turn >= MOST_REFUSALS:
             raise self._park(
                 tried,
@@ -130,11 +132,12 @@ class JustOnPayments(Payments):
                 "duplicate",
                 "find the entry in JustOn and give its key free or make it visible, then decide 'retry'",
             )
-        raise self._not_visible(tried, task.key, self._settings.visible_after_seconds)
+        raise self._not_visible(tried, task.key, self._patience)
 
     async def _adopt(
         self,
         task: EnsureEntry,
+        body: Mapping[str, Any],
         there: list[EntryRecord],
         canceled: int,
         *,
@@ -152,13 +155,11 @@ class JustOnPayments(Payments):
                 "differs",
                 "cancel the entry in JustOn, or correct the order, then decide 'retry'",
             )
-        known = await self._links.load(task.key)
-        if known is not None and same_record(known.entry_id, state.entry_id):
-            return _entry(task.key, known, adopted=True)
+        known = await self._memory.load_link(task.key)
+        if known is not None and same_record(known[2], state.entry_id):
+            return Entry(entry_id=known[2], key=task.key, link=known[0], link_id=known[1], adopted=True)
         if told is None and self._settings.lost_link == "ask-again":
-            told = await self._hosted.entry_link(
-                link_request(task, self._settings), tried=tried, order_key=task.order.key
-            )
+            told = await self._hosted.entry_link(body, tried=tried, order_key=task.order.key)
             if not told.duplicate and not same_record(told.entry_id, state.entry_id):
                 raise self._park(
                     tried,
@@ -181,24 +182,25 @@ class JustOnPayments(Payments):
             record, f"link of entry {state.entry_id} was lost", "keep", tried=tried, order_key=task.order.key
         )
         turn = await self._turn(task.key, canceled + 1, self._now(), tried)
-        return await self._create(task, canceled=canceled + 1, turn=turn, tried=tried)
+        return await self._create(task, body, canceled=canceled + 1, turn=turn, tried=tried)
 
     async def _remember(self, task: EnsureEntry, answer: LinkAnswer, *, adopted: bool) -> Entry:
-        link = Link(link=answer.link, link_id=answer.link_id, entry_id=answer.entry_id, amount=task.amount)
-        await self._links.save(task.key, link)
-        return _entry(task.key, link, adopted=adopted)
+        await self._memory.save_link(task.key, answer.link, answer.link_id, answer.entry_id)
+        return Entry(entry_id=answer.entry_id, key=task.key, link=answer.link, link_id=answer.link_id, adopted=adopted)
 
-    async def _turn(self, key: str, canceled: int, asked_at: datetime, tried: str) -> int:
+    async def _turn(
+        self, key: str, canceled: int, asked_at: datetime, tried: str, *, patience: timedelta | None = None
+    ) -> int:
         """Note the next try under the key and return its number; TRANSIENT while the last one may become visible.
 
         Tries are counted apart for every canceled entry, because each cancellation gives the key free again.
         """
         for turn in itertools.count(1):
-            begun = await self._intents.begun(self._intent(key, canceled, turn))
+            begun = await self._memory.begun(self._intent(key, canceled, turn))
             if begun is None:
                 return turn
-            wait = self._settings.visible_after_seconds - (asked_at - begun).total_seconds()
-            if wait > 0:
+            wait = (patience or self._patience) - (asked_at - begun)
+            if wait > timedelta():
                 raise self._not_visible(tried, key, wait)
         raise AssertionError("unreachable")
 
@@ -214,7 +216,7 @@ class JustOnPayments(Payments):
             return self._the_one(there, task.key, tried).state
         if records:
             return records[0].state
-        raise self._not_visible(tried, task.key, self._settings.visible_after_seconds)
+        raise self._not_visible(tried, task.key, self._patience)
 
     # ---- cancel ------------------------------------------------------------------------------------------------------
 
@@ -230,13 +232,11 @@ class JustOnPayments(Payments):
             record = await self._cancel(record, task.reason, task.money, tried=tried, order_key=task.order_key)
         else:
             # An entry that was asked for a moment ago may still appear; nobody would cancel it then.
-            await self._turn(task.key, len(records), asked_at, tried)
+            turn = await self._turn(task.key, len(records), asked_at, tried)
+            await self._memory.forget_begun(self._intent(task.key, len(records), turn))
             if not records:
                 return EntryCancelled(done=False)
             record = records[0]
-        known = await self._links.load(task.key)
-        if known is not None and known.open:
-            await self._links.save(task.key, known.model_copy(update={"open": False}))
         refunded: tuple[Collected, ...] = ()
         if task.money == "refund":
             refunded = await self._refunded(record, tried=tried, order_key=task.order_key)
@@ -249,7 +249,7 @@ class JustOnPayments(Payments):
         entry_id = record.state.entry_id
         answers = await self._client.action(
             fields.cancel_action,
-            [{"entryId": entry_id, "cancellationReason": reason[:255], "cancellationCBS": settlement}],
+            [{"entryId": entry_id, "cancellationReason": shorten(reason, REASON), "cancellationCBS": settlement}],
             tried=tried,
             order_key=order_key,
         )
@@ -289,8 +289,7 @@ class JustOnPayments(Payments):
             if back.get(payment.id, zero) < payment.amount
         ]
         if kept:
-            age = (self._now() - record.modified_at).total_seconds()
-            if 0 <= age < self._settings.visible_after_seconds:
+            if timedelta() <= self._now() - record.modified_at < self._patience:
                 raise SystemFailure(
                     Family.TRANSIENT,
                     tried,
@@ -328,23 +327,23 @@ class JustOnPayments(Payments):
     def _intent(self, key: str, canceled: int, turn: int) -> str:
         return f"{self._system}:entry:{key}:{canceled}:{turn}"
 
-    def _not_visible(self, tried: str, key: str, wait: float) -> SystemFailure:
+    @property
+    def _patience(self) -> timedelta:
+        return timedelta(seconds=self._settings.visible_after_seconds)
+
+    def _not_visible(self, tried: str, key: str, wait: timedelta) -> SystemFailure:
         return SystemFailure(
             Family.TRANSIENT,
             tried,
             f"no entry under {key} is visible in the org yet",
             system=self._system,
             code="not visible",
-            retry_after=max(1, min(math.ceil(wait), 5)),
+            retry_after=max(1, min(math.ceil(wait.total_seconds()), 5)),
             do_next="nothing: it is looked for again by itself",
         )
 
     def _park(self, tried: str, came_back: str, code: str, do_next: str) -> SystemFailure:
         return SystemFailure(Family.NEEDS_PERSON, tried, came_back, system=self._system, code=code, do_next=do_next)
-
-
-def _entry(key: str, link: Link, *, adopted: bool) -> Entry:
-    return Entry(entry_id=link.entry_id, key=key, link=link.link, link_id=link.link_id, adopted=adopted)
 
 
 def _with_payments(now: EntryRecord, before: EntryRecord) -> EntryRecord:

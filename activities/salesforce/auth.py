@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from dataclasses import dataclass
 
 import httpx2
@@ -90,6 +91,8 @@ class Login:
             "sub": settings.username,
             "aud": settings.audience,
             "exp": int(time.time()) + ASSERTION_SECONDS,
+            # An assertion is taken once; without this, two processes that sign in within one second send the same one.
+            "jti": uuid.uuid4().hex,
         }
         try:
             assertion = jwt.encode(claims, self._private_key(), algorithm="RS256")

@@ -7,11 +7,9 @@ from sandbox.mail import MailVendor
 from sandbox.pending import PendingVendor
 from sandbox.salesforce.vendor import SalesforceVendor
 
-NAMES = ("magento", "salesforce", "juston", "sage-x3", "sage-100", "mail")
-
 
 def vendors(world: World) -> list[Vendor]:
-    """Every stand-in, in the order of NAMES; the caller adds them to the world."""
+    """Every stand-in, the caller adds them to the world."""
     return [
         MagentoVendor(world),
         SalesforceVendor(world),

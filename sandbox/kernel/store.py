@@ -14,6 +14,8 @@ from typing import Any
 
 Doc = dict[str, Any]
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
 
 class StoreInUse(RuntimeError):
     """Another process has the store's file open; the message names the file."""
@@ -58,8 +60,8 @@ class Table:
         return [self._docs[key] for key in sorted(index.get(value, ()), key=self._place.__getitem__)]
 
     def put(self, key: str, doc: Doc) -> None:
-        """Keep `doc` under `key`. Raises TypeError, with nothing changed, when `doc` is not JSON."""
-        body = json.dumps(doc, ensure_ascii=False)
+        """Keep `doc` under `key`. Raises TypeError or ValueError, with nothing changed, when `doc` is not JSON."""
+        body = _encode(doc)
         self._change(key, json.loads(body), body)
 
     def delete(self, key: str) -> None:

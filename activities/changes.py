@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
+from temporalio import activity
+
 from commerce.model import Model, UtcDatetime
 from commerce.order import Order
 
@@ -74,3 +76,22 @@ class Intents(Protocol):
     async def begun(self, key: str) -> UtcDatetime | None:
         """Note that the write under `key` begins now. Returns when it was first begun, or None if this is the first."""
         ...
+
+
+class Follow(Model):
+    source: str
+
+
+class LatePaymentInput(Model):
+    """Something happened to the payment entry of an order whose run has ended."""
+
+    order_key: str
+    store: str
+    number: str
+
+
+class Feeds:
+    @activity.defn(name="feed.follow")
+    async def follow(self, task: Follow) -> int:
+        """Pass on what changes in one source, for some hours; returns how many changes. Heartbeats."""
+        raise NotImplementedError

@@ -40,6 +40,7 @@ class Child:
     argv: Sequence[str]
     log_file: Path
     env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_within: float = 30
     user: str | None = None
@@ -54,6 +55,7 @@ class Child:
             self.process = await asyncio.create_subprocess_exec(
                 *self.argv,
                 env={**os.environ, **self.env},
+                cwd=self.cwd,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=asyncio.subprocess.STDOUT,

@@ -189,11 +189,16 @@ class Ledger:
             kept: int | None = (await db.execute(statement)).scalar_one_or_none()
             return kept
 
-    async def waiting_notifications(self, system: str, *, limit: int = 50) -> list[Notification]:
+    async def waiting_notifications(self, system: str, source: str, *, limit: int = 50) -> list[Notification]:
         table = t.notifications
         query = (
             select(table)
-            .where(table.c.system == system, table.c.state == "waiting", table.c.due_at <= func.now())
+            .where(
+                table.c.system == system,
+                table.c.source == source,
+                table.c.state == "waiting",
+                table.c.due_at <= func.now(),
+            )
             .order_by(table.c.id)
             .limit(limit)
         )

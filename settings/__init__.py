@@ -1,0 +1,1 @@
+"""The configuration: one file, secrets from the environment or from files, checked before anything starts."""

@@ -1,0 +1,159 @@
+"""What can be configured. Every field says what it is; `holdfast.toml` and the README show the whole."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
+
+from activities.control import Plan
+from activities.financialforce.settings import FinancialForceSettings
+from activities.juston.settings import JustOnSettings
+from activities.magento.settings import MagentoSettings
+from activities.notify.settings import MailSettings, PortalSettings
+from commerce.order import StoreCode
+
+Kind = Literal["magento", "financialforce", "juston"]
+KINDS: dict[str, type[BaseModel]] = {
+    "magento": MagentoSettings,
+    "financialforce": FinancialForceSettings,
+    "juston": JustOnSettings,
+}
+# Which role each kind can fill.
+FILLS: dict[str, frozenset[str]] = {
+    "magento": frozenset({"storefront"}),
+    "financialforce": frozenset({"erp"}),
+    "juston": frozenset({"payments", "billing"}),
+}
+SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+ApiRole = Literal["portal", "operator", "approver"]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class System(Part):
+    """One connected system: what all kinds have in common. The kind's own settings stand beside these in the file."""
+
+    kind: Kind = Field(description="What it is")
+    max_concurrent: int = Field(default=8, ge=1, le=200, description="Calls at the same time from one worker process")
+    per_second: float | None = Field(
+        default=None, gt=0, description="Calls per second over all workers; empty: no limit (kept by the engine)"
+    )
+    follow_every_seconds: float = Field(
+        default=5, ge=0.1, le=3600, description="How often the change feeds look for what notifications did not tell"
+    )
+    settings: Any = Field(description="The kind's own settings")
+
+
+class Store(Part):
+    """One shop: which systems serve it, and its pace. Empty fields come from [store_defaults]."""
+
+    storefront: SystemName | None = Field(default=None, description="System that shows the shop; empty: portals only")
+    erp: SystemName = Field(description="System that books its orders")
+    payments: SystemName = Field(description="System that takes its payments")
+    billing: SystemName = Field(description="System that invoices its orders")
+    web_customer: str = Field(
+        default="", description="Account of consumers and guests in the ERP, by its shop key; empty: {store}:web"
+    )
+    return_url: str = Field(default="", description="Where buyers go after paying; empty: Holdfast's own page")
+    payment_hours: float = Field(default=24, gt=0, le=24 * 90, description="How long a payment link may be used")
+    erp_check_seconds: int = Field(
+        default=5, ge=0, le=60, description="How long a buyer waits for the ERP's check before the link comes anyway"
+    )
+    invoice_poll_seconds: int = Field(default=900, ge=1, description="How often the invoice is looked for by timer")
+    invoice_patience_hours: float = Field(default=24, gt=0, description="After that a missing invoice parks the order")
+    retry_longest_seconds: int = Field(default=60, ge=1, le=3600, description="Longest pause between two tries")
+    give_up_days: float = Field(default=21, gt=0, le=90, description="A step without success for so long parks")
+    remind_hours: float = Field(default=24, gt=0, description="How often operators are reminded of a parked order")
+    customer_mail: bool = Field(default=True, description="Whether Holdfast mails the buyer")
+    accept_on_account: bool = Field(default=True, description="Whether company buyers with terms may buy on account")
+    portal: PortalSettings | None = Field(default=None, description="Where the store's portal hears of its orders")
+
+    def plan(self, code: str) -> Plan:
+        return Plan(
+            storefront=self.storefront or "",
+            erp=self.erp,
+            payments=self.payments,
+            billing=self.billing,
+            web_customer_key=self.web_customer or f"{code}:web",
+            return_url=self.return_url,
+            entry_lifetime=int(self.payment_hours * 3600),
+            erp_check_wait=self.erp_check_seconds,
+            invoice_poll=self.invoice_poll_seconds,
+            invoice_patience=int(self.invoice_patience_hours * 3600),
+            retry_longest=self.retry_longest_seconds,
+            give_up_after=int(self.give_up_days * 86_400),
+            remind_every=int(self.remind_hours * 3600),
+            customer_mail=self.customer_mail,
+            accept_on_account=self.accept_on_account,
+        )
+
+
+class LedgerSettings(Part):
+    url: SecretStr = Field(description="PostgreSQL: postgresql://user:password@host:port/database")
+
+    @field_validator("url")
+    @classmethod
+    def _postgres(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql://; no other database is supported")
+        return value
+
+
+class Token(Part):
+    name: str = Field(min_length=1, description="Who uses it; shown as the author of decisions")
+    role: ApiRole = Field(description="portal: place and see orders; operator: also cancel; approver: also decide")
+    token: SecretStr = Field(description="The bearer token, at least 24 characters")
+    stores: tuple[StoreCode, ...] = Field(default=(), description="Stores that it may see; empty: all")
+
+    @field_validator("token")
+    @classmethod
+    def _long(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 24:
+            raise ValueError("must have at least 24 characters")
+        return value
+
+
+class ApiSettings(Part):
+    host: str = Field(default="127.0.0.1", description="Address to listen on")
+    port: int = Field(default=8080, ge=1, le=65535, description="Port to listen on")
+    public_url: str = Field(default="", description="How browsers and vendors reach the API; empty: host and port")
+    temporal_ui: str = Field(default="", description="Address of the Temporal UI, for links")
+    answer_within_seconds: float = Field(
+        default=15,
+        gt=0,
+        le=120,
+        description="How long a portal waits for a link before it is told to ask again",
+    )
+    tokens: tuple[Token, ...] = Field(min_length=1, description="Who may use the API")
+
+
+class Settings(Part):
+    """The whole configuration."""
+
+    ledger: LedgerSettings
+    api: ApiSettings
+    mail: MailSettings | None = None
+    systems: dict[SystemName, System] = Field(min_length=1, description="The connected systems by name")
+    stores: dict[StoreCode, Store] = Field(min_length=1, description="The shops by store code")
+
+    @model_validator(mode="after")
+    def _roles_can_be_filled(self) -> "Settings":
+        for code, store in self.stores.items():
+            for role in ("storefront", "erp", "payments", "billing"):
+                name = getattr(store, role)
+                if name is None:
+                    continue
+                if name not in self.systems:
+                    known = ", ".join(sorted(self.systems))
+                    raise ValueError(f"stores.{code}.{role}: {name!r} is not a configured system; allowed: {known}")
+                if role not in FILLS[self.systems[name].kind]:
+                    fit = ", ".join(n for n, s in sorted(self.systems.items()) if role in FILLS[s.kind]) or "none yet"
+                    raise ValueError(
+                        f"stores.{code}.{role}: {name!r} is a {self.systems[name].kind} and cannot fill this role; "
+                        f"allowed: {fit}"
+                    )
+        return self
+
+    def plans(self) -> dict[str, Plan]:
+        return {code: store.plan(code) for code, store in self.stores.items()}

@@ -1,0 +1,107 @@
+"""Which code serves which kind of system: the one place, beside the configuration, that knows."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from activities.changes import Listener, Source
+from activities.financialforce.activities import FinancialForce
+from activities.juston.activities import JustOnBilling, JustOnPayments
+from activities.juston.feed import JustOnEntries, JustOnInvoices
+from activities.juston.hosted import HostedClient
+from activities.juston.notifications import JustOnNotifications
+from activities.juston.settings import JustOnSettings
+from activities.ledger.store import Ledger
+from activities.magento.activities import MagentoActivities
+from activities.magento.client import MagentoClient
+from activities.magento.feed import MagentoOrders
+from activities.magento.notifications import MagentoListener
+from activities.magento.settings import MagentoSettings
+from activities.salesforce.client import SalesforceClient
+from settings.model import Settings
+
+
+@dataclass
+class Connected:
+    """The systems of one worker: activities and probes by system name, and every change source."""
+
+    activities: dict[str, list[Callable[..., Any]]] = field(default_factory=dict)
+    probes: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    sources: list[Source] = field(default_factory=list)
+    closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    async def close(self) -> None:
+        for close in reversed(self.closers):
+            await close()
+
+
+def connect_systems(settings: Settings, ledger: Ledger) -> Connected:
+    connected = Connected()
+    for name, system in settings.systems.items():
+        connectors[system.kind](connected, name, system.settings, ledger)
+    return connected
+
+
+def listeners(settings: Settings) -> dict[str, Listener]:
+    """Who reads the notifications of each system."""
+    found: dict[str, Listener] = {}
+    for name, system in settings.systems.items():
+        if isinstance(system.settings, MagentoSettings):
+            found[name] = MagentoListener(system.settings)
+        elif isinstance(system.settings, JustOnSettings):
+            found[name] = JustOnNotifications(system.settings, system=name)
+    return found
+
+
+def _magento(connected: Connected, name: str, settings: Any, ledger: Ledger) -> None:
+    client = MagentoClient(settings, system=name)
+    shop = MagentoActivities(client, system=name)
+    connected.activities[name] = [
+        shop.announce_payment,
+        shop.ensure_invoice,
+        shop.write_references,
+        shop.cancel_order,
+    ]
+    connected.probes[name] = client.probe
+    connected.sources.append(MagentoOrders(client, system=name))
+    connected.closers.append(client.close)
+
+
+def _financialforce(connected: Connected, name: str, settings: Any, ledger: Ledger) -> None:
+    erp = FinancialForce(settings, system=name)
+    connected.activities[name] = [
+        erp.find_customer,
+        erp.find_items,
+        erp.book_order,
+        erp.book_receipt,
+        erp.book_refund,
+        erp.cancel_order,
+    ]
+    connected.probes[name] = erp.client.probe
+    connected.closers.append(erp.close)
+
+
+def _juston(connected: Connected, name: str, settings: Any, ledger: Ledger) -> None:
+    salesforce = SalesforceClient(settings.salesforce, system=name)
+    hosted = HostedClient(settings, system=name)
+    payments = JustOnPayments(settings, system=name, salesforce=salesforce, hosted=hosted, memory=ledger)
+    billing = JustOnBilling(settings, system=name, salesforce=salesforce)
+    connected.activities[name] = [
+        payments.ensure_entry,
+        payments.look_at_entry,
+        payments.cancel_entry,
+        billing.ensure_order,
+        billing.find_invoice,
+        billing.cancel,
+    ]
+    connected.probes[name] = salesforce.probe
+    connected.sources.append(JustOnEntries(settings, system=name, salesforce=salesforce))
+    connected.sources.append(JustOnInvoices(settings, system=name, salesforce=salesforce))
+    connected.closers += [hosted.close, salesforce.close]
+
+
+connectors: dict[str, Callable[[Connected, str, Any, Ledger], None]] = {
+    "magento": _magento,
+    "financialforce": _financialforce,
+    "juston": _juston,
+}

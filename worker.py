@@ -1,0 +1,146 @@
+"""The worker: wires settings, clients, activities and workflows, and runs them. Decides nothing about orders.
+
+    python worker.py [--config holdfast.toml]
+
+The Temporal server is found by the standard environment configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
+TEMPORAL_API_KEY, TEMPORAL_TLS…, or a TOML profile). Any number of workers may run side by side.
+Exit codes: 0 stopped, 1 cannot go on, 2 wrong configuration.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+from activities.feeds import FeedActivities
+from activities.ledger.activities import LedgerActivities
+from activities.ledger.database import engine_for, migrate
+from activities.ledger.store import Ledger
+from activities.notify.activities import MailOperators, NotifyActivities
+from activities.notify.mail import Mailer
+from commerce.failures import SystemFailure
+from settings.connect import connect
+from settings.load import ConfigError, load
+from settings.model import Settings
+from settings.systems import Connected, connect_systems
+from settings.telemetry import set_up_telemetry
+from workflows.change_feed import ChangeFeed
+from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
+from workflows.late_payment import LatePayment
+from workflows.names import CONTROL_QUEUE, NOTIFY, WORKFLOW_QUEUE, system_queue
+from workflows.start import EngineRuns
+
+log = logging.getLogger("holdfast.worker")
+WORKFLOWS = [CheckoutPaymentInvoice, LatePayment, ChangeFeed]
+GRACE = timedelta(seconds=20)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve every queue until `stop` is set."""
+    async with contextlib.AsyncExitStack() as stack:
+        engine = engine_for(settings.ledger.url.get_secret_value())
+        stack.push_async_callback(engine.dispose)
+        await migrate(engine)
+        ledger = Ledger(engine)
+        client = await connect()
+        runs = EngineRuns(client)
+        connected = connect_systems(settings, ledger)
+        stack.push_async_callback(connected.close)
+        mailer = Mailer(settings.mail) if settings.mail else None
+        portals = {code: store.portal for code, store in settings.stores.items() if store.portal}
+        notify = NotifyActivities(ledger, mailer, portals)
+        stack.push_async_callback(notify.close)
+        control = LedgerActivities(ledger, settings.plans(), MailOperators(mailer, settings.mail))
+        feeds = FeedActivities(
+            ledger,
+            runs,
+            {source.name: source for source in connected.sources},
+            {source.name: settings.systems[source.system].follow_every_seconds for source in connected.sources},
+            frozenset(settings.stores),
+        )
+        workers = [
+            Worker(
+                client,
+                task_queue=WORKFLOW_QUEUE,
+                workflows=WORKFLOWS,
+                workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+                graceful_shutdown_timeout=GRACE,
+            ),
+            Worker(
+                client,
+                task_queue=CONTROL_QUEUE,
+                activities=[
+                    control.open_order,
+                    control.open_case,
+                    control.close_case,
+                    control.close_order,
+                    control.known_outcome,
+                    control.plan_for,
+                    control.tell_operators,
+                    feeds.follow,
+                ],
+                max_concurrent_activities=50 + len(connected.sources),
+                graceful_shutdown_timeout=GRACE,
+            ),
+            Worker(
+                client,
+                task_queue=system_queue(NOTIFY),
+                activities=[notify.customer, notify.portal],
+                max_concurrent_activities=10,
+                graceful_shutdown_timeout=GRACE,
+            ),
+            *(_system_worker(client, settings, connected, name) for name in settings.systems),
+        ]
+        for worker in workers:
+            await stack.enter_async_context(worker)
+        for source in connected.sources:
+            await runs.start_feed(source.name)
+        log.info("serving %s", ", ".join(sorted(settings.systems)))
+        await stop.wait()
+        log.info("stopping: no new work is taken, work under way is finished")
+
+
+def _system_worker(client: object, settings: Settings, connected: Connected, name: str) -> Worker:
+    system = settings.systems[name]
+    return Worker(
+        client,  # type: ignore[arg-type]
+        task_queue=system_queue(name),
+        activities=connected.activities[name],
+        max_concurrent_activities=system.max_concurrent,
+        max_task_queue_activities_per_second=system.per_second,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+async def main(config: Path) -> int:
+    set_up_telemetry("holdfast-worker")
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        settings = load(config)
+        await run(settings, stop)
+    except ConfigError as err:
+        print(err, file=sys.stderr)
+        return 2
+    except SystemFailure as err:
+        print(err, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description="Run Holdfast's worker.")
+    options.add_argument("--config", type=Path, default=Path("holdfast.toml"), help="the configuration file")
+    code = asyncio.run(main(options.parse_args().config))
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # the engine's SDK may abort in its own clean-up at interpreter exit

@@ -1,0 +1,78 @@
+"""Late payment: money moved on the payment entry of an order whose run has ended. A person is always told the amount.
+
+Input: the order. Harmless changes end the run at once; everything else parks: a payment after expiry or cancellation,
+a failure or charge-back after the order was invoiced.
+"""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.changes import LatePaymentInput
+    from activities.control import Control
+    from activities.roles import CancelEntry, LookAtEntry, Payments
+    from commerce.documents import Stage
+    from commerce.payment import EntryStatus, Payable, judge, taken
+    from workflows.parking import ParkingWorkflow, Problem, Skipped, Stopped
+
+
+@workflow.defn(name="LatePayment")
+class LatePayment(ParkingWorkflow):
+    @workflow.init
+    def __init__(self, late: LatePaymentInput) -> None:
+        super().__init__(late.store, late.number)
+
+    @workflow.run
+    async def run(self, late: LatePaymentInput) -> str:
+        self._plan = await self._control(Control.plan_for, late.store, f"plan for {late.store}")
+        known = await self._control(Control.known_outcome, late.order_key, f"what became of {late.order_key}")
+        try:
+            ended = await self._check("late payment", lambda: self._settled(known.stage), may_skip=True)
+        except Skipped as skipped:
+            ended = f"left as it is: {skipped}"
+        except Stopped as stop:
+            ended = await self._pay_back(str(stop))
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return ended
+
+    async def _settled(self, stage: str) -> str:
+        plan = self._need_plan()
+        state = await self._do(
+            "look at payment entry",
+            plan.payments,
+            Payments.look_at_entry,
+            lambda: LookAtEntry(key=self._key, order_key=self._key),
+        )
+        verdict = judge(state, was_captured=stage == Stage.COMPLETED.value)
+        if stage == Stage.COMPLETED.value:
+            if verdict is Payable.CAPTURED:
+                return "nothing to do: the order is paid"
+            said = f"the order is invoiced, and its payment is now {verdict.value}"
+            advice = "dun the customer or correct the payment, then decide 'skip'; 'retry' looks again"
+        else:
+            if not taken(state) or state.status is EntryStatus.CANCELED:
+                return "nothing to do: no money is held"
+            said = f"the order ended as {stage}, and money came in afterwards"
+            advice = "decide 'give-up' to pay it back, or 'skip' when it was settled by hand"
+        raise Problem(
+            f"settle the late payment of order {self._key}",
+            f"{said}: asked {state.amount}, collected {taken(state)}",
+            advice,
+            system=plan.payments,
+            amount=taken(state),
+        )
+
+    async def _pay_back(self, reason: str) -> str:
+        self._undoing = True
+        plan = self._need_plan()
+        try:
+            cancelled = await self._do(
+                "pay back late payment",
+                plan.payments,
+                Payments.cancel_entry,
+                lambda: CancelEntry(key=self._key, order_key=self._key, reason=reason),
+                may_skip=True,
+            )
+        except Skipped as skipped:
+            return f"left as it is: {skipped}"
+        money = ", ".join(str(payment.amount) for payment in cancelled.refunded) or "nothing"
+        return f"paid back {money}"

@@ -1,0 +1,144 @@
+"""How runs are started and asked: one place, so that every way in uses the same ids and policies."""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateStage
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.changes import LatePaymentInput
+from commerce.documents import CheckoutResult, OrderView
+from commerce.order import Order
+from workflows.change_feed import ChangeFeed, FeedInput
+from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
+from workflows.late_payment import LatePayment
+from workflows.names import (
+    CUSTOMER_NUMBER,
+    NEEDS_PERSON,
+    ORDER_NUMBER,
+    STAGE,
+    STORE,
+    WORKFLOW_QUEUE,
+    checkout_id,
+    feed_id,
+    late_payment_id,
+)
+
+# Money is protected by keys at the targets; these two keep an order's run single for as long as history is kept.
+_REUSE = WorkflowIDReusePolicy.REJECT_DUPLICATE
+_CONFLICT = WorkflowIDConflictPolicy.USE_EXISTING
+
+
+class EngineRuns:
+    """Starts and tells runs through one engine client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def start_checkout(self, order: Order) -> None:
+        try:
+            await self._client.start_workflow(
+                CheckoutPaymentInvoice.run,
+                order,
+                id=checkout_id(order.key),
+                task_queue=WORKFLOW_QUEUE,
+                id_reuse_policy=_REUSE,
+                id_conflict_policy=_CONFLICT,
+                search_attributes=_attributes(order),
+                static_summary=_summary(order),
+                static_details=_details(order),
+            )
+        except WorkflowAlreadyStartedError:
+            return  # it ran and ended: the same order a second time
+
+    async def ask_for_link(self, order: Order, within: timedelta) -> OrderView:
+        """Start the order's run, or join it, and wait for its payment link. Raises WorkflowAlreadyStartedError when the
+        run has ended, WorkflowUpdateFailedError when the order is known with other content, and
+        WorkflowUpdateRPCTimeoutOrCancelledError when there is no answer in time (the run goes on).
+        """
+        start = WithStartWorkflowOperation(
+            CheckoutPaymentInvoice.run,
+            order,
+            id=checkout_id(order.key),
+            task_queue=WORKFLOW_QUEUE,
+            id_reuse_policy=_REUSE,
+            id_conflict_policy=_CONFLICT,
+            search_attributes=_attributes(order),
+            static_summary=_summary(order),
+            static_details=_details(order),
+        )
+        handle = await self._client.start_update_with_start_workflow(
+            CheckoutPaymentInvoice.payment_link,
+            order,
+            wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+            start_workflow_operation=start,
+            rpc_timeout=within,
+        )
+        view: OrderView = await handle.result(rpc_timeout=within)
+        return view
+
+    async def hint(self, order_key: str, what: str) -> bool:
+        handle = self._client.get_workflow_handle(checkout_id(order_key))
+        try:
+            await handle.signal(CheckoutPaymentInvoice.hint, what)
+        except RPCError as err:
+            if err.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    async def start_late_payment(self, late: LatePaymentInput) -> None:
+        await self._client.start_workflow(
+            LatePayment.run,
+            late,
+            id=late_payment_id(late.order_key),
+            task_queue=WORKFLOW_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=_CONFLICT,
+            search_attributes=TypedSearchAttributes(
+                [SearchAttributePair(ORDER_NUMBER, late.number), SearchAttributePair(STORE, late.store)]
+            ),
+            static_summary=f"Late payment of order {late.number} of {late.store}",
+        )
+
+    async def start_feed(self, source: str) -> None:
+        await self._client.start_workflow(
+            ChangeFeed.run,
+            FeedInput(source=source),
+            id=feed_id(source),
+            task_queue=WORKFLOW_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=_CONFLICT,
+            static_summary=f"Follows {source}",
+        )
+
+    def checkout(self, order_key: str) -> WorkflowHandle[CheckoutPaymentInvoice, CheckoutResult]:
+        return self._client.get_workflow_handle_for(CheckoutPaymentInvoice.run, checkout_id(order_key))
+
+
+def _attributes(order: Order) -> TypedSearchAttributes:
+    customer = order.customer.company_number or order.customer.number
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(ORDER_NUMBER, order.number),
+        SearchAttributePair(STORE, order.store),
+        SearchAttributePair(STAGE, "received"),
+        SearchAttributePair(NEEDS_PERSON, False),
+    ]
+    if customer:
+        pairs.append(SearchAttributePair(CUSTOMER_NUMBER, customer))
+    return TypedSearchAttributes(pairs)
+
+
+def _summary(order: Order) -> str:
+    return f"Order {order.number} of {order.store}"
+
+
+def _details(order: Order) -> str:
+    return f"Total {order.total}, {len(order.lines)} lines, {order.customer.kind.value} customer"

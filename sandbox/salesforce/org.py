@@ -210,6 +210,8 @@ class Org:
                 new[column.name] = new.get(column.name) or column.auto_number.format(
                     self.store.number(f"{VENDOR}.{described.name}.{column.name}")
                 )
+            elif column.name in new and not system and column.name != "CurrencyIsoCode":
+                continue  # a caller's null is a value: it keeps the default away
             elif new.get(column.name) is None and not column.formula:
                 if column.name == "CurrencyIsoCode" and parent is not None:
                     default = parent.get("CurrencyIsoCode")

@@ -11,9 +11,7 @@ from sandbox.salesforce.describe import filterable
 from sandbox.salesforce.errors import SalesforceError
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.schema import NUMBERS, TEXTS, Described, Doc, Field
-from sandbox.salesforce.soql_parse import Aggregate, Compare, Literal, Logic, Path, Query
-
-Test = Callable[[Doc], bool]
+from sandbox.salesforce.soql_parse import Compare, Literal, Logic, Path, Query
 
 EXPECTED = {"boolean": ("boolean",), "int": ("number",), "date": ("date", "relative"), "datetime": ("datetime",)}
 
@@ -25,6 +23,26 @@ def no_column(path: str, described: Described) -> SalesforceError:
         "to append the '__c' after the custom field name. Please reference your WSDL or the describe call for the "
         "appropriate names.",
     )
+
+
+class View:
+    """A stored row that decodes a field when it is asked for; formulas cost a whole row, and most queries need none."""
+
+    def __init__(self, org: Org, described: Described, stored: Doc) -> None:
+        self._org, self._object, self._stored = org, described, stored
+        self._full: Doc | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        column = self._object.by_name[name.lower()]
+        if column.formula is None:
+            return values.from_store(column, self._stored.get(column.name))
+        return self.row()[column.name]
+
+    def row(self) -> Doc:
+        """The whole row, formulas included."""
+        if self._full is None:
+            self._full = self._org.row(self._object, self._stored)
+        return self._full
 
 
 class Step:
@@ -60,17 +78,19 @@ class Step:
     def names(self) -> tuple[str, ...]:
         return (*(str(column.relationship_name) for column, _ in self.parents), self.column.name)
 
-    def value(self, row: Doc) -> Any:
+    def value(self, row: View) -> Any:
         """The value seen from a row; None behind an empty reference."""
         for column, target in self.parents:
-            parent = self._org.get(target.name, row[column.name]) if row.get(column.name) else None
-            if parent is None:
+            stored = self._org.table(target.name).get(row[column.name] or "")
+            if stored is None:
                 return None
-            row = parent
+            row = View(self._org, target, stored)
         return row[self.column.name]
 
 
-def condition(org: Org, described: Described, alias: str, tree: Any, inner: Callable[[Query], list[Any]]) -> Test:
+def condition(
+    org: Org, described: Described, alias: str, tree: Any, inner: Callable[[Query], list[Any]]
+) -> Callable[[View], bool]:
     """The test of a WHERE clause over rows; raises for unknown fields and for literals of the wrong kind."""
     if isinstance(tree, Logic):
         tests = [condition(org, described, alias, part, inner) for part in tree.parts]
@@ -253,20 +273,27 @@ def aggregate(function: str, column: Field | None, found: list[Any]) -> Any:
     return (min(known) if function == "MIN" else max(known)) if known else None
 
 
-def indexed(described: Described, tree: Any, alias: str) -> tuple[Field, list[Any]] | None:
-    """A field and the only values it may have, where the store's index can find the rows; else None."""
+def indexed(org: Org, described: Described, tree: Any, alias: str) -> list[Doc] | None:
+    """The stored rows that can match, where an index of the store finds them; None: look at every row."""
     if isinstance(tree, Logic) and tree.operator == "AND":
-        return next((hit for part in tree.parts if (hit := indexed(described, part, alias))), None)
+        found = (indexed(org, described, part, alias) for part in tree.parts)
+        return next((rows for rows in found if rows is not None), None)
     if not isinstance(tree, Compare) or not isinstance(tree.left, Path) or isinstance(tree.right, Query):
         return None
-    name = tree.left.name.removeprefix(f"{alias}.") if alias else tree.left.name
-    column = described.field(name)
-    usable = column is not None and (column.type in ("id", "reference") or column.indexed_folded) and not column.formula
-    if column is None or not usable or tree.operator not in ("=", "IN"):
+    step = Step(org, described, tree.left.name, alias)
+    usable = step.column.type in ("id", "reference") or step.column.indexed_folded
+    if not usable or step.column.formula or tree.operator not in ("=", "IN"):
         return None
-    literals = tree.right if tree.operator == "IN" else (tree.right,)
-    found = [literal.value for literal in literals]
-    return (column, found) if all(isinstance(value, str) and value.strip() for value in found) else None
+    keys = [literal.value for literal in (tree.right if tree.operator == "IN" else (tree.right,))]
+    if not all(isinstance(key, str) and key.strip() for key in keys):
+        return None
+    rows = _found(org, step.object, step.column, keys)
+    for n in range(len(step.parents) - 1, -1, -1):  # from the parents that have the key back to their children
+        child = step.parents[n - 1][1] if n else described
+        rows = _found(org, child, step.parents[n][0], [row["Id"] for row in rows])
+    return rows
 
 
-__all__ = ["Aggregate", "Step", "Test", "aggregate", "comparison", "condition", "indexed", "no_column", "span"]
+def _found(org: Org, described: Described, column: Field, keys: list[Any]) -> list[Doc]:
+    found = {row["Id"]: row for key in keys for row in org.find_stored(described, column.name, key)}
+    return [found[record_id] for record_id in sorted(found)]  # oldest first, like a walk over the table

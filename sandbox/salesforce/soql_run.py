@@ -8,7 +8,7 @@ from sandbox.salesforce.errors import SalesforceError
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.schema import Described, Doc
 from sandbox.salesforce.soql_parse import Aggregate, Compare, FieldSet, Logic, Order, Path, Query, malformed
-from sandbox.salesforce.soql_rows import Step, aggregate, comparison, condition, indexed
+from sandbox.salesforce.soql_rows import Step, View, aggregate, comparison, condition, indexed
 
 MOST_OFFSET = 2000
 MOST_FIELDS_ROWS = 200
@@ -107,45 +107,37 @@ class Run:
         if len(query.items) != 1 or not isinstance(query.items[0], Path):
             raise malformed("the inner query of a semi join must select one field")
         run = Run(self.org, query, self.root)
-        return [run._columns[0].value(row) for row in run.rows()]
+        return [run._columns[0].value(view) for view in run._cut(run._sorted(run._matching(run._candidates())))]
 
     # --- which rows ----------------------------------------------------------------------------------------------
 
     def rows(self) -> list[Doc]:
         """The matching rows in order, LIMIT and OFFSET applied."""
-        return self._cut(self._sorted(self._matching(self._candidates())))
+        return [view.row() for view in self._cut(self._sorted(self._matching(self._candidates())))]
 
     def _cut(self, rows: list[Any]) -> list[Any]:
         end = None if self.query.limit is None else self.query.offset + self.query.limit
         return rows[self.query.offset : end]
 
-    def _candidates(self) -> Sequence[Doc]:
-        table = self.org.table(self.object.name)
-        hit = indexed(self.object, self.query.where, self.query.alias)
-        if hit is None:
-            stored = table.values()
-        else:
-            column, keys = hit
-            found = {row["Id"]: row for key in keys for row in self.org.find_stored(self.object, column.name, key)}
-            stored = list(found.values())
+    def _candidates(self) -> list[View]:
+        stored = indexed(self.org, self.object, self.query.where, self.query.alias)
+        if stored is None or self._deleted:  # the recycle bin has no index worth using
+            stored = self.org.table(self.object.name).values()
         if self._deleted:
             stored = [*stored, *self.org.deleted_table(self.object.name).values()]
-        return [self.org.row(self.object, row) for row in stored]
+        return [View(self.org, self.object, row) for row in stored]
 
-    def _matching(self, rows: Sequence[Doc]) -> list[Doc]:
+    def _matching(self, rows: Sequence[View]) -> list[View]:
         return [row for row in rows if self._test is None or self._test(row)]
 
-    def _sorted(self, rows: list[Doc]) -> list[Doc]:
-        def reader(step: Step) -> Callable[[Doc], Any]:
-            return step.value
-
+    def _sorted(self, rows: list[View]) -> list[View]:
         for order in reversed(self.query.order):
             if not isinstance(order.by, Path):
                 raise malformed("ORDER BY an aggregate needs GROUP BY")
             step = self._step(order.by.name)
             if not filterable(step.column):
                 raise SalesforceError("INVALID_FIELD", f"field '{step.column.name}' can not be sorted in a query call")
-            rows = _order(rows, order, reader(step), fold=step.column.type not in ("id", "reference"))
+            rows = _order(rows, order, step.value, fold=step.column.type not in ("id", "reference"))
         return rows
 
     # --- on the wire ---------------------------------------------------------------------------------------------
@@ -182,8 +174,8 @@ class Run:
 
     def child_rows(self, field: str, parent: str) -> list[Doc]:
         stored = self.org.find_stored(self.object, field, parent)
-        rows = [self.org.row(self.object, row) for row in stored]
-        return self._cut(self._sorted(self._matching(rows)))
+        views = [View(self.org, self.object, row) for row in stored]
+        return [view.row() for view in self._cut(self._sorted(self._matching(views)))]
 
     def _frame(self, described: Described, row: Doc) -> Doc:
         return {"attributes": {"type": described.name, "url": f"{self.root}/sobjects/{described.name}/{row['Id']}"}}
@@ -196,7 +188,7 @@ class Run:
     def grouped(self) -> list[Doc]:
         """The AggregateResult rows."""
         keys = [self._step(name) for name in self.query.group]
-        groups: dict[tuple[Any, ...], list[Doc]] = {}
+        groups: dict[tuple[Any, ...], list[View]] = {}
         if not keys:
             groups[()] = []
         for row in self._matching(self._candidates()):
@@ -213,10 +205,10 @@ class Run:
             kept = _order(kept, order, self._reader(order.by), fold=True)
         return [self._result(rows) for rows in self._cut(kept)]
 
-    def _reader(self, by: Path | Aggregate) -> Callable[[list[Doc]], Any]:
+    def _reader(self, by: Path | Aggregate) -> Callable[[list[View]], Any]:
         return lambda rows: self._of_group(by, rows)
 
-    def _of_group(self, item: Path | Aggregate, rows: list[Doc]) -> Any:
+    def _of_group(self, item: Path | Aggregate, rows: list[View]) -> Any:
         if isinstance(item, Path):
             return self._step(item.name).value(rows[0]) if rows else None
         if not item.path:
@@ -224,7 +216,7 @@ class Run:
         step = self._step(item.path)
         return aggregate(item.function, step.column, [step.value(row) for row in rows])
 
-    def _having(self, tree: Compare | Logic, rows: list[Doc]) -> bool:
+    def _having(self, tree: Compare | Logic, rows: list[View]) -> bool:
         if isinstance(tree, Logic):
             parts = [self._having(part, rows) for part in tree.parts]
             return not parts[0] if tree.operator == "NOT" else all(parts) if tree.operator == "AND" else any(parts)
@@ -237,7 +229,7 @@ class Run:
         outcomes = {"=": value == known, "!=": value != known, "<": value < known, ">": value > known}
         return bool((outcomes | {"<=": value <= known, ">=": value >= known})[tree.operator])
 
-    def _result(self, rows: list[Doc]) -> Doc:
+    def _result(self, rows: list[View]) -> Doc:
         record: Doc = {"attributes": {"type": "AggregateResult"}}
         unnamed = 0
         for item in self.query.items:
@@ -250,12 +242,13 @@ class Run:
 
 def _order(rows: list[Any], order: Order, read: Callable[[Any], Any], fold: bool) -> list[Any]:
     """Sorted by one column; rows without a value come first unless the query says last."""
-    empty = [row for row in rows if read(row) is None]
-    known = [row for row in rows if read(row) is not None]
+    read_rows = [(read(row), row) for row in rows]
+    empty = [row for value, row in read_rows if value is None]
+    known = [pair for pair in read_rows if pair[0] is not None]
 
-    def key(row: Any) -> Any:
-        value = read(row)
-        return value.lower() if fold and isinstance(value, str) else value
+    def key(pair: tuple[Any, Any]) -> Any:
+        return pair[0].lower() if fold and isinstance(pair[0], str) else pair[0]
 
     known.sort(key=key, reverse=order.descending)
-    return known + empty if order.nulls_last else empty + known
+    ordered = [row for _, row in known]
+    return ordered + empty if order.nulls_last else empty + ordered

@@ -86,6 +86,11 @@ async def test_a_required_field_is_missed_on_create_and_on_clearing(platform: Pl
     assert (cleared.status_code, cleared.json()[0]["errorCode"]) == (400, "REQUIRED_FIELD_MISSING")
 
 
+async def test_a_null_in_the_body_keeps_the_default_away(platform: Platform) -> None:
+    thing = await platform.created("Thing__c", Color__c=None)
+    assert (await platform.call("GET", f"/sobjects/Thing__c/{thing}")).json()["Color__c"] is None
+
+
 async def test_a_second_record_with_a_unique_key_is_refused_whatever_its_case(platform: Platform) -> None:
     first = await platform.created("Thing__c", Key__c="abc")
     reply = await platform.call("POST", "/sobjects/Thing__c", json={"Key__c": "ABC"})

@@ -56,7 +56,7 @@ OBJECTS = (
             number("ON_Quantity__c", 12, 6),
             number("ON_UnitPrice__c", 12, 9),
             Field("ON_TaxRate__c", "percent", precision=9, scale=5),
-            choice("ON_LineType__c", *LINE_TYPES, default="Product"),
+            choice("ON_LineType__c", *LINE_TYPES, default="Product", open_ended=True),
             number("ON_Sort__c", 6, 0),
         ),
     ),

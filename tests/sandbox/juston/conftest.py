@@ -1,4 +1,4 @@
-"""JustOn and the org that it lives in, in this process on free ports; each test begins with the demo data."""
+"""JustOn and the org that it lives in, in this process on free ports; each test begins with an empty org."""
 
 from collections.abc import AsyncIterator
 
@@ -15,7 +15,7 @@ from tests.sandbox.juston.desk import Desk, open_desk
 
 
 @pytest.fixture(scope="session")
-async def running() -> AsyncIterator[tuple[World, httpx2.AsyncClient]]:
+async def opened_desk() -> AsyncIterator[Desk]:
     world = World(Store(None))
     world.add(SalesforceVendor(world))
     world.add(JustOnVendor(world))
@@ -24,18 +24,16 @@ async def running() -> AsyncIterator[tuple[World, httpx2.AsyncClient]]:
     for vendor in world.vendors.values():
         site.add_vendor(vendor)
     await site.start()
-    async with httpx2.AsyncClient(base_url=site.addresses["control"], trust_env=False) as control:
-        yield world, control
+    async with (
+        httpx2.AsyncClient(base_url=site.addresses["control"], trust_env=False) as control,
+        open_desk(world, control) as opened,
+    ):
+        yield opened
     await site.stop()
     world.store.close()
 
 
 @pytest.fixture
-async def desk(running: tuple[World, httpx2.AsyncClient]) -> AsyncIterator[Desk]:
-    world, control = running
-    for name in world.vendors:
-        await control.delete(f"/systems/{name}/notify")
-    await control.put("/clock", json={"auto": False, "speed": 60})
-    assert (await control.post("/reset", json={"seed": "demo"})).status_code == 200
-    async with open_desk(world, control) as opened:
-        yield opened
+async def desk(opened_desk: Desk) -> Desk:
+    await opened_desk.begin()
+    return opened_desk

@@ -1,4 +1,4 @@
-"""A merchant's view of JustOn over HTTP: the hosted service, the Salesforce records, the payment page, the control API."""
+"""A merchant's view of JustOn over HTTP: hosted service, Salesforce records, payment page, control API."""
 
 import asyncio
 import json
@@ -22,6 +22,18 @@ class Desk:
         self.control = control
         self.hosted = hosted
         self.org = org
+
+    async def begin(self) -> None:
+        """An empty org, a fresh log-in; nothing of JustOn is delayed unless a test asks for it."""
+        for name in self.world.vendors:
+            await self.control.delete(f"/systems/{name}/notify")
+        await self.control.put("/clock", json={"auto": False, "speed": 60})
+        assert (await self.control.post("/reset", json={"seed": "empty"})).status_code == 200
+        known = (await self.control.get("/systems")).json()["salesforce"]["credentials"]
+        form = {"grant_type": "client_credentials"} | {name: known[name] for name in ("client_id", "client_secret")}
+        token = (await self.org.post("/services/oauth2/token", data=form)).json()["access_token"]
+        self.org.headers["authorization"] = f"Bearer {token}"
+        await self.act("juston", "configure", entry_delay_ms=0, payment_delay_ms=0, refund_delay_ms=0)
 
     async def link(self, key: str = "de:000000123", amount: str = "129.90", **more: Any) -> dict[str, Any]:
         """A payment link for an entry; asserts that the service took it."""
@@ -121,21 +133,15 @@ def exact(reply: httpx2.Response) -> Any:
 
 @asynccontextmanager
 async def open_desk(world: World, control: httpx2.AsyncClient) -> AsyncIterator[Desk]:
-    """Log in to both systems of a freshly reset sandbox; nothing of JustOn is delayed unless a test asks for it."""
+    """The clients of both systems, opened once for all tests: each would load the certificates anew."""
     systems = (await control.get("/systems")).json()
-    salesforce, juston = systems["salesforce"], systems["juston"]
+    juston = systems["juston"]
     async with (
-        httpx2.AsyncClient(trust_env=False, base_url=salesforce["url"]) as org,
+        httpx2.AsyncClient(trust_env=False, base_url=systems["salesforce"]["url"]) as org,
         httpx2.AsyncClient(
             trust_env=False,
             base_url=f"{juston['url']}/public/payment-provider/v1/tenant/{juston['credentials']['tenant']}/",
             headers={"authorization": f"Bearer {juston['credentials']['token']}"},
         ) as hosted,
     ):
-        credentials = {name: salesforce["credentials"][name] for name in ("client_id", "client_secret")}
-        form = {"grant_type": "client_credentials"} | credentials
-        token = (await org.post("/services/oauth2/token", data=form)).json()["access_token"]
-        org.headers["authorization"] = f"Bearer {token}"
-        desk = Desk(world, control, hosted, org)
-        await desk.act("juston", "configure", entry_delay_ms=0, payment_delay_ms=0, refund_delay_ms=0)
-        yield desk
+        yield Desk(world, control, hosted, org)

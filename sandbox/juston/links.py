@@ -12,7 +12,7 @@ from sandbox.salesforce.errors import SalesforceError
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.packages.cash import announce
 from sandbox.salesforce.packages.cash_objects import ENTITY, ENTRY
-from sandbox.salesforce.packages.cash_settings import current
+from sandbox.salesforce.packages.cash_settings import PROMISED, current
 from sandbox.salesforce.values import stamp
 
 VENDOR = "juston"
@@ -23,17 +23,14 @@ def links(store: Store) -> Any:
     return store.table("juston.links")
 
 
-def hidden(store: Store) -> Any:
+def promised(store: Store) -> Any:
     """Entries that are promised but not yet written into the org, by id."""
-    return store.table("juston.hidden")
+    return store.table(PROMISED)
 
 
 def create(world: World, org: Org, form: EntryLink, tenant: str, base: str) -> Doc:
     """Make an entry and its link. Raises Refusal for a key that is taken, also by an entry nobody can see yet."""
     settings = current(world.store)
-    if settings.duplicate_keys == "refuse":
-        for other in links(world.store).where("key", form.key):
-            raise Refusal(409, "duplicate_assignment_key", f"Entry {other['entry']} has the key {form.key!r} already")
     link_id = secrets.token_urlsafe(24)
     url = f"{base.rstrip('/')}/pay/{link_id}/to/{tenant}"
     values = {
@@ -79,25 +76,27 @@ def create(world: World, org: Org, form: EntryLink, tenant: str, base: str) -> D
 
 def _hide(org: Org, entry_id: str) -> None:
     table = org.table(ENTRY)
-    hidden(org.store).put(entry_id, {"id": entry_id, "row": table.get(entry_id)})
+    row = table.get(entry_id)
+    key = str(row["JPAY1__AssignmentKey__c"]).lower() if row else ""
+    promised(org.store).put(entry_id, {"id": entry_id, "key": key, "row": row})
     table.delete(entry_id)
 
 
 def reveal(org: Org, entry_id: str) -> None:
     """Write a promised entry into the org; the time of writing is the time that the org knows."""
-    kept = hidden(org.store).get(entry_id)
+    kept = promised(org.store).get(entry_id)
     if kept is None:
         return
     now = stamp(org.now())
     written = kept["row"] | {"CreatedDate": now, "LastModifiedDate": now, "SystemModstamp": now}
-    hidden(org.store).delete(entry_id)
+    promised(org.store).delete(entry_id)
     org.table(ENTRY).put(entry_id, written)
     announce(org, ENTRY, entry_id, written.get("JPAY1__AssignmentKey__c"), "created")
 
 
 def entry_of(org: Org, link: Doc) -> Doc | None:
     """The link's entry, visible or not; None when somebody deleted it."""
-    kept = hidden(org.store).get(link["entry"])
+    kept = promised(org.store).get(link["entry"])
     if kept is not None:
         return org.row(org.schema(ENTRY), kept["row"])
     return org.get(ENTRY, link["entry"])

@@ -126,9 +126,14 @@ def _refresh_parent(org: Org, line: Doc) -> None:
         refresh(org, line["ONB2__Invoice__c"])
 
 
-def _imported_balance(_org: Org, new: Doc, old: Doc | None) -> None:
+def _imported_balance(org: Org, new: Doc, old: Doc | None) -> None:
     if (old is not None and not old["ONB2__Draft__c"]) or not new["ONB2__Draft__c"]:
         raise refused("Balances are imported as drafts (Draft = true); an assigned balance cannot be changed")
+    if money(new["ONB2__Amount__c"]) != rounded(money(new["ONB2__Amount__c"]), new["CurrencyIsoCode"]):
+        raise refused(f"Amount: has more decimals than {new['CurrencyIsoCode']}")
+    invoice = org.get(INVOICE, new["ONB2__Invoice__c"]) if new["ONB2__Invoice__c"] else None
+    if invoice is not None and invoice["CurrencyIsoCode"] != new["CurrencyIsoCode"]:
+        raise refused(f"Invoice {invoice['Name']} is in {invoice['CurrencyIsoCode']}, not {new['CurrencyIsoCode']}")
 
 
 def _draft_balance_goes(_org: Org, old: Doc) -> None:

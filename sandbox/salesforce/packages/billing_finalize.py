@@ -96,6 +96,9 @@ def _join_entry(org: Org, invoice: Doc) -> None:
     entries = org.find(ENTRY, "JPAY1__AssignmentKey__c", key) if key else []
     if entries:
         entry = entries[0]
+        if entry["CurrencyIsoCode"] != invoice["CurrencyIsoCode"]:
+            pair = f"{entry['CurrencyIsoCode']}, the invoice in {invoice['CurrencyIsoCode']}"
+            raise refused(f"Entry {entry['Name']} with the same assignment key is in {pair}")
         installment = _installment(org, invoice, entry.get("JPAY1__PaymentLink__c"))
         link = {"JPAY1__Invoice__c": invoice["Id"], "JPAY1__Payment__c": installment}
         org.update(ENTRY, entry["Id"], link, system=True)

@@ -9,7 +9,7 @@ from sandbox.salesforce.packages import cash_refunds
 from sandbox.salesforce.packages.cash_money import ZERO, decimals, money, rounded
 from sandbox.salesforce.packages.cash_objects import CBS, ENTITY, ENTRY, ITEM, OBJECTS, PAYMENT, REFUND
 from sandbox.salesforce.packages.cash_payments import CannotPay, assign, settle
-from sandbox.salesforce.packages.cash_settings import current
+from sandbox.salesforce.packages.cash_settings import PROMISED, current
 from sandbox.salesforce.schema import Doc
 
 BATCH = 30
@@ -96,11 +96,13 @@ def _one_entry_per_key(org: Org, new: Doc, old: Doc | None) -> None:
     key = new.get("JPAY1__AssignmentKey__c")
     if not key or (old and old.get("JPAY1__AssignmentKey__c") == key) or current(org.store).duplicate_keys == "allow":
         return
-    for other in org.find(ENTRY, "JPAY1__AssignmentKey__c", key):
-        if other["Id"] != new.get("Id"):
+    taken = [row["Id"] for row in org.find(ENTRY, "JPAY1__AssignmentKey__c", key)]
+    taken += [row["id"] for row in org.store.table(PROMISED).where("key", key.lower())]
+    for other in taken:
+        if other != new.get("Id"):
             raise SalesforceError(
                 "DUPLICATE_VALUE",
-                "duplicate value found: JPAY1__AssignmentKey__c duplicates value on record with id: " + other["Id"],
+                f"duplicate value found: JPAY1__AssignmentKey__c duplicates value on record with id: {other}",
             )
 
 

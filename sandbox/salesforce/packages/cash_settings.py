@@ -7,6 +7,8 @@ from sandbox.kernel.store import Store
 from sandbox.kernel.world import ActError
 
 TABLE = "juston.settings"
+# Entries that the hosted service has promised but not written yet, by id, with their `key`.
+PROMISED = "juston.promised"
 CHOICES = {"duplicate_keys": ("refuse", "allow"), "failed_status": ("Pending", "Failed")}
 
 

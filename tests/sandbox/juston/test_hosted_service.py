@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from sandbox.juston.vendor import TOKENS
-from tests.sandbox.juston.desk import Desk
+from tests.sandbox.juston.desk import RECORDS, Desk
 
 KEY = "de:000000123"
 REDIRECTS = {
@@ -37,6 +37,9 @@ async def test_a_key_is_taken_although_nobody_can_see_its_entry_yet(desk: Desk) 
     again = await desk.ask_link(KEY, "129.90")
 
     assert (again.status_code, again.json()["error"]) == (409, "duplicate_assignment_key")
+    row = {"JPAY1__Title__c": "x", "JPAY1__Amount__c": 1, "JPAY1__AssignmentKey__c": KEY.upper()}
+    through_salesforce = await desk.org.post(f"{RECORDS}/JPAY1__Entry__c", json=row)
+    assert through_salesforce.json()[0]["errorCode"] == "DUPLICATE_VALUE"
     assert len((await desk.books())["entries"]) == 0
 
 

@@ -206,3 +206,11 @@ async def test_an_order_of_returns_becomes_a_credit(desk: Desk) -> None:
     await desk.act("salesforce", "run-invoices")
     [credit] = (await desk.books())["credit_notes"]
     assert (credit["key"], credit["total_minor"], credit["status"]) == ("de:return:17", -4760, "Open")
+
+
+async def test_an_entry_in_another_currency_is_not_joined(desk: Desk) -> None:
+    await desk.link(KEY, "131.99", currency="USD")
+    await desk.order(KEY, LINES, Entry_Key__c=KEY)
+    result = await desk.act("salesforce", "run-invoices")
+    assert "is in USD, the invoice in EUR" in result["errors"][0]["error"]
+    assert (await desk.books())["invoices"] == []

@@ -19,6 +19,7 @@ from sandbox.salesforce.schema import Doc
 
 FINALIZE_JOB = "juston.finalize"
 CLOCK = "salesforce.invoice-run"
+BATCH = 50  # invoices of one automatic run: the whole sandbox waits while a run works
 
 
 class BuildError(Exception):
@@ -41,24 +42,26 @@ def install(org: Org) -> None:
     org.on_tick(_tick)
 
 
-def run(org: Org, *, key: str | None = None, immediate: bool) -> Doc:
-    """Bill what is due (or the one order `key`); `immediate` finalizes at once, else the finalize job follows."""
+def run(org: Org, *, key: str | None = None, immediate: bool, most: int | None = None) -> Doc:
+    """Bill what is due (or the one order `key`), at most `most`; `immediate` finalizes at once, else a job follows."""
     due = [row for row in _open_rows(org, key) if _selected(org, row)]
     if not due:
         return {"run": None, "invoices": [], "errors": []}
     try:
         with org.savepoint():
-            return _run(org, due, immediate)
+            return _run(org, due, immediate, most)
     except _NothingNew as same:
         return same.result
 
 
-def _run(org: Org, due: list[Doc], immediate: bool) -> Doc:
+def _run(org: Org, due: list[Doc], immediate: bool, most: int | None) -> Doc:
     run_id = org.create(RUN, {"ONB2__Date__c": org.today()}, system=True)
     invoices: list[Doc] = []
     errors: list[Doc] = []
     fresh = False
     for row in due:
+        if len(invoices) == most:
+            break
         try:
             with org.savepoint():
                 invoice_id = _build(org, row, run_id)
@@ -202,8 +205,9 @@ def _tick(org: Org) -> None:
     now = org.now().timestamp()
     if now - last < org.world.scaled(timedelta(minutes=current(org.store).run_every_minutes)):
         return
-    clock.put("last", {"at": now})
-    run(org, immediate=False)
+    result = run(org, immediate=False, most=BATCH)
+    if len(result["invoices"]) < BATCH:
+        clock.put("last", {"at": now})
 
 
 def _act_run(org: Org, arguments: Doc) -> Doc:

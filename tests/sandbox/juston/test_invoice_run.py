@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.salesforce.packages import web_order
+from sandbox.salesforce.vendor import SalesforceVendor
 from tests.sandbox.juston.desk import Desk
 
 KEY = "de:000000123"
@@ -158,3 +160,16 @@ async def test_a_run_that_meets_only_known_errors_leaves_no_trace(desk: Desk) ->
     for _ in range(3):
         await desk.act("salesforce", "run-invoices")
     assert len(await desk.rows("SELECT Id FROM ONB2__InvoiceRun__c")) == 1
+
+
+async def test_a_run_in_portions_bills_everything_once(desk: Desk) -> None:
+    for number in range(1, 4):
+        await desk.order(f"de:{number}", [{"price": "10"}])
+    salesforce = desk.world.vendor("salesforce")
+    assert isinstance(salesforce, SalesforceVendor)
+    counts = []
+    for _ in range(3):
+        async with desk.world.unit():
+            counts.append(len(web_order.run(salesforce.org, immediate=True, most=2)["invoices"]))
+    assert counts == [2, 1, 0]
+    assert [row["key"] for row in (await desk.books())["invoices"]] == ["de:1", "de:2", "de:3"]

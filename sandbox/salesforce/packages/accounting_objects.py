@@ -152,7 +152,7 @@ def _setup() -> tuple[SObject, ...]:
             (
                 auto_name("TXR{0:06d}"),
                 master("c2g__TaxCode__c", TAX_CODE, "c2g__TaxRates__r"),
-                percent_rate("c2g__Rate__c"),
+                number("c2g__Rate__c", 4, 3),
                 day("c2g__StartDate__c"),
             ),
         ),
@@ -166,11 +166,6 @@ def _setup() -> tuple[SObject, ...]:
             for n, name in enumerate(DIMENSIONS, 1)
         ),
     )
-
-
-def percent_rate(name: str) -> Field:
-    """A tax rate in percent, N(4,3)."""
-    return number(name, 4, 3)
 
 
 def _ledger() -> tuple[SObject, ...]:

@@ -73,7 +73,10 @@ def _company(org: Org, new: Doc) -> None:
         if len(companies) != 1:
             raise refuse("Your current company cannot be determined. Select one company.", "c2g__OwnerCompany__c")
         new["c2g__OwnerCompany__c"] = companies[0]
-    if new["c2g__OwnerCompany__c"] not in companies:
+
+
+def _member(org: Org, new: Doc) -> None:
+    if new["c2g__OwnerCompany__c"] not in user_companies(org):
         name = stored(org, COMPANY, new["c2g__OwnerCompany__c"]).get("Name", new["c2g__OwnerCompany__c"])
         raise refuse(f"You cannot write to the company {name}: it is not among your companies.", "c2g__OwnerCompany__c")
 
@@ -204,6 +207,7 @@ def _guard_document(kind: Kind) -> Callable[[Org, Doc, Doc | None], None]:
             if touched:
                 raise refuse(f"You cannot change a document that is {before}.", *touched)
             return
+        _member(org, new)
         after = new.get(kind.status)
         if after == "Complete":
             raise refuse("A document becomes Complete by posting only.", kind.status)

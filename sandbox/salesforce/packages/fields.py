@@ -63,10 +63,6 @@ def money(name: str, left: int = 16, decimals: int = 2, *, default: Any = None, 
     return Field(name, "currency", precision=left + decimals, scale=decimals, default=default, read_only=read_only)
 
 
-def percent(name: str, left: int, decimals: int) -> Field:
-    return Field(name, "percent", precision=left + decimals, scale=decimals)
-
-
 def whole(name: str, *, default: int | None = None, read_only: bool = False) -> Field:
     return Field(name, "int", default=default, read_only=read_only)
 

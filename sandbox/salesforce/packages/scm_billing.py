@@ -3,6 +3,7 @@
 from sandbox.kernel.world import ActError
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.packages.accounting_amounts import CURRENCY, INVOICE
+from sandbox.salesforce.packages.accounting_objects import TAX_CODE
 from sandbox.salesforce.packages.amounts import ZERO, dec, rounded, stored
 from sandbox.salesforce.packages.scm_amounts import ITEM, LINE, ORDER, decimals
 from sandbox.salesforce.packages.scm_fulfillment import find_order, order_lines
@@ -69,12 +70,25 @@ def _settle(org: Org, order: Doc) -> None:
     org.update(ORDER, order["Id"], new, system=True)
 
 
+def _tax_code(org: Org, invoice: Doc) -> str | None:
+    """The customer's own output tax code, else the first of its country."""
+    account = stored(org, "Account", invoice["SCMC__Billing_Account__c"])
+    own = account.get("c2g__CODATaxCode1__c") or account.get("c2g__CODAOutputVATCode__c")
+    country = f"{account.get('BillingCountry')}-"
+    found = [row["Id"] for row in org.all(TAX_CODE) if row["Name"].startswith(country)]
+    return own or next(iter(found), None)
+
+
 def _export(org: Org, invoice_id: str, order: Doc) -> None:
-    """A sales invoice (In Progress) with one line for each billed line; the tax stays on the package's own invoice."""
+    """A sales invoice (In Progress) with one line for each billed line; the first carries the order's tax."""
     invoice = stored(org, INVOICING, invoice_id)
     currency = org.find(CURRENCY, "Name", order["CurrencyIsoCode"])
-    if not currency:
-        problem = f"There is no accounting currency {order['CurrencyIsoCode']}."
+    tax = dec(invoice, "SCMC__Total_Tax__c")
+    code = _tax_code(org, invoice) if tax else None
+    problem = None if currency else f"There is no accounting currency {order['CurrencyIsoCode']}."
+    if tax and not code:
+        problem = "There is no tax code for the customer or its country."
+    if problem:
         failed = {"SCMC__Export_Status__c": "Error", "SCMC__Export_Error__c": problem}
         org.update(INVOICING, invoice_id, failed, system=True)
         return
@@ -90,7 +104,7 @@ def _export(org: Org, invoice_id: str, order: Doc) -> None:
         },
         system=True,
     )
-    for line in org.find(INVOICING_LINE, "SCMC__Invoicing__c", invoice_id):
+    for number, line in enumerate(org.find(INVOICING_LINE, "SCMC__Invoicing__c", invoice_id)):
         item = stored(org, ITEM, line["SCMC__Item__c"])
         exported = org.create(
             INVOICE.line,
@@ -100,6 +114,11 @@ def _export(org: Org, invoice_id: str, order: Doc) -> None:
                 "c2g__Quantity__c": line["SCMC__Quantity__c"],
                 "c2g__UnitPrice__c": line["SCMC__Unit_Price__c"] or ZERO,
                 "c2g__DeriveUnitPriceFromProduct__c": False,
+                "c2g__SetTaxCode1ToDefault__c": False,
+                "c2g__DeriveTaxRate1FromCode__c": False,
+                "c2g__CalculateTaxValue1FromRate__c": False,
+                "c2g__TaxCode1__c": code if number == 0 else None,
+                "c2g__TaxValue1__c": tax if number == 0 and tax else None,
                 "SCMFFA__SCM_Invoice_Line__c": line["Id"],
             },
             system=True,

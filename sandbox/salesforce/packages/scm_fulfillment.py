@@ -282,7 +282,9 @@ def settle(org: Org, order_id: str) -> None:
         new = {"SCMC__Shipment_Status__c": "Partially Shipped"}
     else:
         return
-    if order["SCMC__Shipment_Status__c"] != new["SCMC__Shipment_Status__c"]:
+    if (
+        order["SCMC__Shipment_Status__c"] != "Fulfilled"
+    ):  # a further part moves the order's stamp too: its roll-ups change
         org.update(ORDER, order_id, new, system=True)
 
 

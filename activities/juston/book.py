@@ -78,6 +78,7 @@ class CashBook:
         columns = ["Id", fields.entry_key, fields.entry_status, fields.entry_amount, fields.entry_assigned]
         columns += [
             fields.entry_invoice,
+            fields.entry_link,
             "CreatedDate",
             "SystemModstamp",
             *([] if self._single else ["CurrencyIsoCode"]),

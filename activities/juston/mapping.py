@@ -48,6 +48,7 @@ class EntryRecord:
     refunded: tuple[Collected, ...]
     payment_ids: tuple[str, ...]
     modified_at: datetime
+    link: str = ""
 
     @property
     def untouched(self) -> bool:
@@ -218,7 +219,8 @@ def entry_record(
         pending_attempts=pending,
     )
     invoice = str(row.get(fields.entry_invoice) or "") if fields.entry_invoice else ""
-    return EntryRecord(state, invoice, tuple(refunded), tuple(sorted(payments)), max(stamps))
+    link = str(row.get(fields.entry_link) or "") if fields.entry_link else ""
+    return EntryRecord(state, invoice, tuple(refunded), tuple(sorted(payments)), max(stamps), link)
 
 
 def _collected(payment_id: str, payment: Mapping[str, Any], amount: Money, fields: CashFields) -> Collected:

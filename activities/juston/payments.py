@@ -53,10 +53,11 @@ class JustOnPayments(Payments):
       again. Each try is noted before it is sent, so that the wait counts from the last one; a try that the service
       refused, or that never reached it, is forgotten again. An entry whose answer arrived is never asked for twice.
     - An entry that differs in amount or currency waits for a person; so do two entries that are not canceled.
-    - An entry whose link was lost with its answer is of no use. `lost_link` says what happens: `replace` cancels it,
-      only if it is Open, nothing is assigned and no payment was ever begun, and asks for a new one under the same key
-      (JustOn is taken to refuse a second entry only while the first is not canceled); `ask-again` first repeats the
-      request and takes the link from the refusal; everything else waits for a person.
+    - An entry whose link was lost with its answer is of no use, unless the org keeps the link in a field of it
+      (`entry_link`). Else `lost_link` says what happens: `replace` cancels it, only if it is Open, nothing is assigned
+      and no payment was ever begun, and asks for a new one under the same key (JustOn is taken to refuse a second entry
+      only while the first is not canceled); `ask-again` first repeats the request and takes the link from the refusal;
+      everything else waits for a person.
     """
 
     def __init__(
@@ -96,16 +97,7 @@ class JustOnPayments(Payments):
         there = live(records)
         if there:
             return await self._adopt(task, body, there, len(records) - len(there), tried=tried)
-        known = await self._memory.load_link(task.key)
-        if known is not None and not any(same_record(record.state.entry_id, known[2]) for record in records):
-            turn = await self._turn(task.key, len(records), asked_at, tried, patience=self._patience * MISSING_FACTOR)
-            await self._memory.forget_begun(self._intent(task.key, len(records), turn))
-            raise self._park(
-                tried,
-                f"JustOn made entry {known[2]}, but the org does not show it",
-                "gone",
-                "restore the entry in the org, or make and send a link by hand and decide 'skip'",
-            )
+        await self._wait_for_known(task.key, records, asked_at, tried)
         turn = await self._turn(task.key, len(records), asked_at, tried)
         return await self._create(task, body, canceled=len(records), turn=turn, tried=tried)
 
@@ -158,6 +150,8 @@ class JustOnPayments(Payments):
         known = await self._memory.load_link(task.key)
         if known is not None and same_record(known[2], state.entry_id):
             return Entry(entry_id=known[2], key=task.key, link=known[0], link_id=known[1], adopted=True)
+        if record.link:
+            return await self._remember(task, LinkAnswer(state.entry_id, "", record.link), adopted=True)
         if told is None and self._settings.lost_link == "ask-again":
             told = await self._hosted.entry_link(body, tried=tried, order_key=task.order.key)
             if not told.duplicate and not same_record(told.entry_id, state.entry_id):
@@ -204,6 +198,26 @@ class JustOnPayments(Payments):
                 raise self._not_visible(tried, key, wait)
         raise AssertionError("unreachable")
 
+    async def _wait_for_known(self, key: str, records: list[EntryRecord], asked_at: datetime, tried: str) -> None:
+        """An entry whose answer arrived exists, whatever the org shows yet: it is waited for, then a person looks."""
+        known = await self._unseen(key, records)
+        if known:
+            turn = await self._turn(key, len(records), asked_at, tried, patience=self._patience * MISSING_FACTOR)
+            await self._memory.forget_begun(self._intent(key, len(records), turn))
+            raise self._park(
+                tried,
+                f"JustOn made entry {known}, but the org does not show it",
+                "gone",
+                "restore the entry in the org, or ask for the money by hand and decide 'skip'",
+            )
+
+    async def _unseen(self, key: str, records: list[EntryRecord]) -> str:
+        """Id of the entry that JustOn last made under the key, while the org does not show it; else empty."""
+        known = await self._memory.load_link(key)
+        if known is None or any(same_record(record.state.entry_id, known[2]) for record in records):
+            return ""
+        return known[2]
+
     # ---- look --------------------------------------------------------------------------------------------------------
 
     @activity.defn(name="payments.look_at_entry")
@@ -214,7 +228,8 @@ class JustOnPayments(Payments):
         there = live(records)
         if there:
             return self._the_one(there, task.key, tried).state
-        if records:
+        # A canceled entry may have a successor that is not visible yet.
+        if records and not await self._unseen(task.key, records):
             return records[0].state
         raise self._not_visible(tried, task.key, self._patience)
 
@@ -232,6 +247,7 @@ class JustOnPayments(Payments):
             record = await self._cancel(record, task.reason, task.money, tried=tried, order_key=task.order_key)
         else:
             # An entry that was asked for a moment ago may still appear; nobody would cancel it then.
+            await self._wait_for_known(task.key, records, asked_at, tried)
             turn = await self._turn(task.key, len(records), asked_at, tried)
             await self._memory.forget_begun(self._intent(task.key, len(records), turn))
             if not records:

@@ -56,6 +56,10 @@ class CashFields(_Part):
     entry_amount: str = Field(default="JPAY1__Amount__c", description="Entry: amount asked for")
     entry_assigned: str = Field(default="JPAY1__AssignedAmount__c", description="Entry: amount covered by payments")
     entry_invoice: str = Field(default="JPAY1__Invoice__c", description="Entry: invoice it is assigned to")
+    entry_link: str = Field(
+        default="",
+        description="Entry: the payment link, where the org keeps it; a lost link is then read instead of replaced",
+    )
     item: str = Field(default="JPAY1__EntryItem__c", description="Object: share of a payment in an entry")
     item_entry: str = Field(default="JPAY1__Entry__c", description="Entry item: the entry")
     item_payment: str = Field(default="JPAY1__Payment__c", description="Entry item: the payment")
@@ -183,8 +187,9 @@ class JustOnSettings(_Part):
     lost_link: Literal["replace", "ask-again", "person"] = Field(
         default="replace",
         description="An entry is there but the answer with its link was lost: replace cancels it if nothing was paid "
-        "and makes a new one; ask-again asks for the same entry once more first, which is safe only where JustOn "
-        "refuses a second entry under one key (409 with the link); person asks a person",
+        "and makes a new one, which needs a JustOn that gives the key of a canceled entry free; ask-again asks for the "
+        "same entry once more first, which is safe only where JustOn refuses a second entry under one key (409 with "
+        "the link); person asks a person",
     )
     wire: WireNames = Field(default=WireNames(), description="Names on the wire of the hosted service")
     title: str = Field(default="Order {number}", description="Title of an entry; {store} and {number} are filled in")

@@ -173,3 +173,21 @@ async def test_a_run_in_portions_bills_everything_once(desk: Desk) -> None:
             counts.append(len(web_order.run(salesforce.org, immediate=True, most=2)["invoices"]))
     assert counts == [2, 1, 0]
     assert [row["key"] for row in (await desk.books())["invoices"]] == ["de:1", "de:2", "de:3"]
+
+
+async def test_a_draft_that_cannot_become_final_is_taken_back_and_costs_no_number(desk: Desk) -> None:
+    await desk.link(KEY, "10", currency="USD")
+    await desk.order(KEY, [{"price": "10"}], Entry_Key__c=KEY)
+    salesforce = desk.world.vendor("salesforce")
+    assert isinstance(salesforce, SalesforceVendor)
+    async with desk.world.unit():
+        web_order.run(salesforce.org, immediate=False)
+    assert (await desk.invoice(KEY))["status"] == "Pre-Open"
+    await desk.act("salesforce", "run-invoices")
+
+    [row] = await desk.rows(ROW)
+    assert row["ON_Invoice__c"] is None
+    assert "is in USD" in row["ON_InvoiceBuildError__c"]
+    await desk.order("de:next", [{"price": "10"}])
+    await desk.act("salesforce", "run-invoices")
+    assert [row["number"] for row in (await desk.books())["invoices"]] == ["RE-Nordlicht-000001"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.kernel.store import Doc
 from sandbox.kernel.world import ActError
+from sandbox.magento import bulk
 from sandbox.magento.catalog import find_product, save_product
 from sandbox.magento.contract import plain
 from sandbox.magento.errors import MagentoError
@@ -235,6 +236,8 @@ def configure(shop: Shop, arguments: Arguments) -> dict[str, Any]:
         if not isinstance(value, expected):
             raise ActError(f"{name}: must be of type {expected.__name__}")
     shop.configure(plain(changes))
+    if changes.get("consumers_running"):
+        bulk.resume(shop)
     return {name: shop.settings[name] for name in sorted(SWITCHES)}
 
 

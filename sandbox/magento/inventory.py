@@ -1,7 +1,6 @@
 """Multi-source inventory: sources, stocks, source items, reservations, salable quantity, deduction at shipment."""
 
 from decimal import Decimal
-from typing import Any
 
 from sandbox.kernel.store import Doc
 from sandbox.magento.errors import MagentoError, refused
@@ -131,7 +130,3 @@ def put_back(shop: Shop, order: Doc, item: Doc, quantity: Decimal, source_code: 
     if is_stocked(item):
         kept = source_item(shop, source_code, item["sku"])
         put_source_item(shop, source_code, item["sku"], dec((kept or {}).get("quantity")) + quantity, 1)
-
-
-def any_sku(value: Any) -> str:
-    return str(value or "").strip()

@@ -28,6 +28,8 @@ def read_order(shop: Shop, order_id: Any) -> Doc:
     order = shop.get("orders", order_id)
     if order is None:
         raise not_found()
+    if shop.snapshot is not None and shop.snapshot["entity_id"] == order["entity_id"]:
+        order = shop.snapshot
     return deepcopy(order)
 
 
@@ -108,13 +110,23 @@ def add_comment(shop: Shop, order: Doc, text: str, *, status: str | None = None,
 
 @route("GET", "/V1/orders/{id}")
 def get_order(shop: Shop, call: Call) -> Any:
-    return read_order(shop, call.path["id"])
+    return shown(read_order(shop, call.path["id"]))
+
+
+def shown(order: Doc) -> Doc:
+    """The order as it is answered: its rows are repeated under the shipping assignment."""
+    extension = order["extension_attributes"]
+    assignments = [each | {"items": order["items"]} for each in extension.get("shipping_assignments") or []]
+    if not assignments:
+        return order
+    return order | {"extension_attributes": extension | {"shipping_assignments": assignments}}
 
 
 @route("GET", "/V1/orders")
 def find_orders(shop: Shop, call: Call) -> Any:
     criteria = call.criteria(shop)
-    return search(shop, candidates(shop.table("orders"), criteria), criteria, ORDER_COLUMNS)
+    found = search(shop, candidates(shop.table("orders"), criteria), criteria, ORDER_COLUMNS)
+    return found | {"items": [shown(order) for order in found["items"]]}
 
 
 @route("GET", "/V1/orders/items")
@@ -198,7 +210,7 @@ def write_order(shop: Shop, call: Call) -> Doc:
     if order["state"] in ("processing", "complete") and "state" not in given:
         settle_state(shop, order)
     save_order(shop, order)
-    return shop.get("orders", order["entity_id"]) or order
+    return shown(shop.get("orders", order["entity_id"]) or order)
 
 
 def _bare_order(shop: Shop, call: Call) -> Doc:

@@ -1,25 +1,14 @@
-"""From a request to a handler and back: scope, route, authorization, body, answer. Handlers register with `@route`."""
+"""The calls this shop serves: handlers register with `@route`; `execute` runs one and writes its answer."""
 
-import json
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from sandbox.magento.auth import Nonces, authorize, raw_path
-from sandbox.magento.contract import CONTRACT, Operation, json_text, read_arguments, read_path, render
-from sandbox.magento.criteria import Criteria, nested, read_criteria, trim
-from sandbox.magento.errors import MagentoError, route_mismatch
+from sandbox.magento.contract import CONTRACT, Operation, render
+from sandbox.magento.criteria import Criteria, read_criteria
 from sandbox.magento.shop import Shop
 
-log = logging.getLogger("sandbox")
-
-STOREFRONT_404 = "<!doctype html><html><head><title>404 Not Found</title></head><body>Whoops, our bad...</body></html>"
 ANONYMOUS = frozenset({"/V1/integration/admin/token"})
 
 
@@ -83,23 +72,6 @@ def read_target(shop: Shop, path: str) -> Target | None:
     return Target(store_id, mode, segments)
 
 
-def read_json(raw: bytes, content_type: str) -> Any:
-    if not raw.strip():
-        return {}
-    if not content_type:
-        raise MagentoError(400, "Content-Type header is empty.")
-    if content_type.split(";")[0].strip().lower() != "application/json":
-        raise MagentoError(400, "Server cannot understand Content-Type HTTP header media type %1", [content_type])
-    try:
-        return json.loads(raw, parse_float=Decimal)
-    except ValueError:
-        raise MagentoError(400, "Decoding error.") from None
-
-
-def reply(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
-    return Response(json_text(body), status, headers, media_type="application/json; charset=utf-8")
-
-
 def execute(shop: Shop, call: Call) -> Any:
     """Run one operation and write its answer in the vendor's shape; no answer is written as an empty list."""
     handler = HANDLERS[call.operation.method, call.operation.path]
@@ -109,41 +81,3 @@ def execute(shop: Shop, call: Call) -> Any:
         with shop.store.transaction():
             result = handler(shop, call)
     return [] if result is None else render(call.operation.response, result)
-
-
-async def serve(shop: Shop, nonces: Nonces, request: Request, bulk: Callable[..., Any]) -> Response:
-    try:
-        return await _serve(shop, nonces, request, bulk)
-    except MagentoError as error:
-        return reply(error.status, error.body(), error.headers)
-
-
-async def _serve(shop: Shop, nonces: Nonces, request: Request, bulk: Callable[..., Any]) -> Response:
-    target = read_target(shop, raw_path(request.scope))
-    if target is None:
-        return Response(STOREFRONT_404, 404, media_type="text/html")
-    accept = request.headers.get("accept", "*/*")
-    if not any(kind in accept for kind in ("application/json", "*/*", "application/*")):
-        raise MagentoError(
-            406, "Server cannot match any of the given Accept HTTP header media type(s) from the request"
-        )
-    if target.mode:
-        authorize(shop, nonces, request, "/V1/bulk")
-        body = read_json(await request.body(), request.headers.get("content-type", ""))
-        return reply(202, bulk(shop, request.method, target, body))
-    matched = CONTRACT.match(request.method, target.segments)
-    if matched is None or (matched[0].method, matched[0].path) not in HANDLERS:
-        raise route_mismatch()
-    operation, raw_variables = matched
-    if operation.path not in ANONYMOUS:
-        authorize(shop, nonces, request, operation.path)
-    body = {}
-    if operation.method in ("POST", "PUT"):
-        body = read_json(await request.body(), request.headers.get("content-type", ""))
-    pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    query = nested(pairs)
-    call = Call(operation, target.store_id, read_path(operation, raw_variables), read_arguments(operation, body), query)
-    result = execute(shop, call)
-    if isinstance(query.get("fields"), str) and query["fields"]:
-        result = trim(result, query["fields"])
-    return reply(200, result)

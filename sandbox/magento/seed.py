@@ -5,6 +5,7 @@ from sandbox.kernel.store import Doc
 from sandbox.magento import inventory
 from sandbox.magento.catalog import product_key
 from sandbox.magento.money import dec
+from sandbox.magento.products import SIZE_ATTRIBUTE_ID
 from sandbox.magento.shop import Shop
 
 TIMEZONES = {
@@ -16,7 +17,6 @@ TIMEZONES = {
 }
 SEED_QUANTITY = 1000
 STOCK_ID = 2
-SIZE_ATTRIBUTE_ID = 141
 GROUPS = ((0, "NOT LOGGED IN"), (1, "General"), (2, "Wholesale"), (3, "Retailer"))
 
 
@@ -282,11 +282,11 @@ def _companies(shop: Shop) -> None:
         credit = {
             "id": credit_id,
             "company_id": int(each.number),
-            "credit_limit": 0,
+            "credit_limit": 100000 if each.terms_days else 0,
             "balance": 0,
             "currency_code": view["_base_currency"],
             "exceed_limit": False,
-            "available_limit": 0,
+            "available_limit": 100000 if each.terms_days else 0,
         }
         shop.put("credits", credit_id, credit)
     shop.store.number("magento.company", 600)

@@ -45,6 +45,7 @@ class Shop:
     def __init__(self, world: World) -> None:
         self.world = world
         self.store: Store = world.store
+        self.snapshot: Doc | None = None  # see races.py
 
     def table(self, kind: str) -> Table:
         return self.store.table(f"magento.{kind}")

@@ -7,17 +7,50 @@ from typing import Any
 from starlette.requests import Request
 
 from sandbox.kernel.world import Vendor, World
-from sandbox.magento import acts, creditmemos, invoices, orders, shipments, stores
+from sandbox.magento import (
+    acts,
+    bulk,
+    carts,
+    categories,
+    companies,
+    creditmemos,
+    customers,
+    inventory_api,
+    invoices,
+    orders,
+    prices,
+    products,
+    shipments,
+    stores,
+    transactions,
+)
 from sandbox.magento.auth import Nonces, resource_of
 from sandbox.magento.books import books
 from sandbox.magento.contract import json_text
 from sandbox.magento.errors import DEADLOCK, UNAUTHORIZED, MagentoError
 from sandbox.magento.events import ensure_key_pair, public_key
-from sandbox.magento.routing import read_target, serve
+from sandbox.magento.races import Races
+from sandbox.magento.routing import read_target
 from sandbox.magento.seed import seed
+from sandbox.magento.serving import serve
 from sandbox.magento.shop import Shop
 
-ROUTE_MODULES = (stores, orders, invoices, shipments, creditmemos)
+# Importing a module registers its routes.
+ROUTE_MODULES = (
+    stores,
+    orders,
+    invoices,
+    shipments,
+    creditmemos,
+    transactions,
+    products,
+    prices,
+    categories,
+    customers,
+    companies,
+    carts,
+    inventory_api,
+)
 
 
 class MagentoVendor(Vendor):
@@ -29,10 +62,15 @@ class MagentoVendor(Vendor):
         super().__init__(world)
         self.shop = Shop(world)
         self._nonces = Nonces()
+        self._races = Races(self.shop)
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
-        response = await serve(self.shop, self._nonces, request, refuse_bulk)
+        self.shop.snapshot = self._races.take(request.url.path)
+        try:
+            response = await serve(self.shop, self._nonces, request)
+        finally:
+            self.shop.snapshot = None
         await response(scope, receive, send)
 
     def credentials(self) -> dict[str, Any]:
@@ -54,8 +92,16 @@ class MagentoVendor(Vendor):
     def act(self, do: str, arguments: dict[str, Any]) -> dict[str, Any]:
         return acts.act(self.shop, do, arguments)
 
+    def run_job(self, name: str, payload: dict[str, Any]) -> None:
+        if name != "bulk":
+            return super().run_job(name, payload)
+        if self.shop.settings["consumers_running"]:
+            bulk.run(self.shop, payload["bulk"])
+        return None
+
     def request_key(self, method: str, path: str, body: bytes) -> str | None:
         """The ERP's document number in a comment, a foreign order number, or the order that the URL names."""
+        self._races.arrived(path.split("?")[0])
         text = body.decode("utf-8", "replace")
         if found := re.search(r'"(?:comment|ext_order_id)"\s*:\s*("(?:[^"\\]|\\.)*")', text):
             return str(json.loads(found[1], strict=False))[:200]
@@ -76,7 +122,3 @@ class MagentoVendor(Vendor):
         template = "/" + "/".join(target.segments) if target else path
         resource = resource_of(re.sub(r"/\d+", "/{id}", template))
         return 401, headers, json_text(MagentoError(401, UNAUTHORIZED, {"resources": resource}).body()).encode()
-
-
-def refuse_bulk(*_: Any) -> Any:
-    raise MagentoError(404, "Request does not match any route.")

@@ -59,7 +59,7 @@ class FeedActivities(Feeds):
         pause = self._every[task.source]
         clock = asyncio.get_running_loop().time
         end = clock() + TURN.total_seconds()
-        while clock() < end:
+        while clock() < end and not activity.is_worker_shutdown():
             activity.heartbeat(passed)
             try:
                 passed += await self._drain_inbox(source)
@@ -77,14 +77,14 @@ class FeedActivities(Feeds):
                 sweep_at = clock() + pause
                 await self._rest(pause, clock, passed)
                 continue
-            await asyncio.sleep(min(INBOX_EVERY, self._every[task.source]))
+            await asyncio.sleep(INBOX_EVERY)
         return passed
 
     async def _rest(self, seconds: float, clock: Callable[[], float], passed: int) -> None:
         until = clock() + seconds
-        while (left := until - clock()) > 0:
+        while (left := until - clock()) > 0 and not activity.is_worker_shutdown():
             activity.heartbeat(passed)
-            await asyncio.sleep(min(left, 5))
+            await asyncio.sleep(min(left, 1))
 
     async def _sweep(self, source: Source) -> int:
         passed = 0

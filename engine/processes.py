@@ -105,8 +105,8 @@ class Household:
         self._watchers: list[asyncio.Task[None]] = []
 
     async def add(self, child: Child) -> Child:
-        await child.start()
         self.children.append(child)
+        await child.start()
         self._watchers.append(asyncio.create_task(self._watch(child)))
         return child
 

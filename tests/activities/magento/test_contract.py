@@ -71,10 +71,8 @@ class Contract:
         kind = str(schema.get("type", "object"))
         if not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
             return [f"{at} is {type(value).__name__}, not {kind}"]
-        if kind == "array":
-            return [
-                d for i, row in enumerate(list(value)) for d in self._differences(row, schema["items"], f"{at}[{i}]")
-            ]
+        if isinstance(value, list):
+            return [d for i, row in enumerate(value) for d in self._differences(row, schema["items"], f"{at}[{i}]")]
         if not isinstance(value, dict):
             return []
         known = schema.get("properties", {})

@@ -47,7 +47,7 @@ def listeners(settings: Settings) -> dict[str, Listener]:
     found: dict[str, Listener] = {}
     for name, system in settings.systems.items():
         if isinstance(system.settings, MagentoSettings):
-            found[name] = MagentoListener(system.settings)
+            found[name] = MagentoListener(system.settings, system=name)
         elif isinstance(system.settings, JustOnSettings):
             found[name] = JustOnNotifications(system.settings, system=name)
     return found

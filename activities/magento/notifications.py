@@ -31,7 +31,8 @@ ORDER_ID_FIELDS = (
 class MagentoListener:
     """Hears one shop. The signature covers the raw body: RSA-SHA256 (PKCS #1 v1.5) over its base64 text."""
 
-    def __init__(self, settings: MagentoSettings) -> None:
+    def __init__(self, settings: MagentoSettings, *, system: str) -> None:
+        self._source = f"{system}:orders"
         self._key = public_key(settings.webhook_public_key) if settings.webhook_public_key else None
 
     def hear(self, headers: Mapping[str, str], body: bytes) -> Heard:
@@ -43,7 +44,7 @@ class MagentoListener:
             raise Unreadable("the body is not JSON") from err
         if not isinstance(event, dict):
             raise Unreadable("the body is not an object")
-        return _heard(event)
+        return _heard(event, self._source)
 
     def _verify(self, signature: str, body: bytes) -> None:
         if self._key is None:
@@ -57,7 +58,7 @@ class MagentoListener:
             raise Forged("the signature does not fit the body") from err
 
 
-def _heard(event: Mapping[str, Any]) -> Heard:
+def _heard(event: Mapping[str, Any], source: str) -> Heard:
     message_id, kind = text(event, "id"), text(event, "type")
     if text(event, "specversion").partition(".")[0] != "1" or not message_id or not kind.startswith(PREFIX):
         raise Unreadable("the body is not an event of the shop: specversion 1, id and type are needed")
@@ -68,4 +69,4 @@ def _heard(event: Mapping[str, Any]) -> Heard:
     order_id = whole(value.get(field))
     if order_id is None:
         raise Unreadable(f"{kind} does not name its order: data.value.{field} is missing; add it to the subscription")
-    return Heard(id=message_id, reference=str(order_id), source=kind)
+    return Heard(id=message_id, reference=str(order_id), source=source)

@@ -22,7 +22,7 @@ PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyI
 
 def listener(pem: str = PEM) -> MagentoListener:
     given = {"url": "https://shop.example", "auth": "bearer", "access_token": "t", "webhook_public_key": pem}
-    return MagentoListener(MagentoSettings.model_validate(given))
+    return MagentoListener(MagentoSettings.model_validate(given), system="magento")
 
 
 def event(kind: str = "observer.sales_order_save_commit_after", **value: Any) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def hear(content: Any) -> Heard:
 )
 def test_an_event_names_the_order_to_read_again(content: dict[str, Any], reference: str) -> None:
     heard = hear(content)
-    assert (heard.id, heard.reference, heard.source) == ("7d0c", reference, content["type"])
+    assert (heard.id, heard.reference, heard.source) == ("7d0c", reference, "magento:orders")
 
 
 @pytest.mark.parametrize(
@@ -111,5 +111,5 @@ async def test_what_the_shop_sends_is_heard(shop: Shop) -> None:
         shop.sandbox.notify("magento", f"http://127.0.0.1:{port}/hooks/magento")
         order = await shop.place()
         headers, body = await asyncio.wait_for(arrived.get(), 10)
-    heard = MagentoListener(settings_for(shop.sandbox)).hear(headers, body)
+    heard = MagentoListener(settings_for(shop.sandbox), system="magento").hear(headers, body)
     assert heard.reference == order.shop_id

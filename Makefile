@@ -1,0 +1,44 @@
+# Everything a person or CI runs. `make help` lists it.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ORDERS ?= 24
+SEED   ?= 7
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint up bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## a virtual environment with everything, from the hash-pinned lock
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+demo: setup ## place orders, take the ERP down, bring it back, read the verdict from the books (ORDERS=24 SEED=7)
+	$(BIN)/python starter.py demo --orders $(ORDERS) --seed $(SEED)
+
+up: setup ## run everything on this machine until Ctrl-C
+	$(BIN)/python starter.py up
+
+test: setup lint ## format, lint, types, import rules and all tests
+	$(BIN)/python -m pytest
+
+lint: setup ## ruff and mypy, strictly
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup ## the claims about speed, measured side by side
+	$(BIN)/python -m bench
+
+lock: setup ## pin every dependency again, with hashes and without a host
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	  --all-extras pyproject.toml -o requirements.lock
+
+clean: ## remove what runs leave behind
+	rm -rf var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -89,13 +89,14 @@ class FinancialForce(Erp):
     @activity.defn(name="erp.book_order")
     @step
     async def book_order(self, task: BookOrder) -> Document:
-        return await self._orders.ensure(task)
+        with self._records.fitting(f"book sales order for order {task.order.key}"):
+            return await self._orders.ensure(task)
 
     @activity.defn(name="erp.book_receipt")
     @step
     async def book_receipt(self, task: BookReceipt) -> Document:
         """A posted cash entry of type Receipt for one payment."""
-        return await self._cash.ensure(
+        return await self._book(
             Cash(
                 "Receipt",
                 task.key,
@@ -111,7 +112,7 @@ class FinancialForce(Erp):
     @step
     async def book_refund(self, task: BookRefund) -> Document:
         """A posted cash entry of type Refund that mirrors the receipt."""
-        return await self._cash.ensure(
+        return await self._book(
             Cash(
                 "Refund",
                 task.key,
@@ -127,6 +128,10 @@ class FinancialForce(Erp):
     @step
     async def cancel_order(self, task: CancelErpOrder) -> Undone:
         return await self._orders.cancel(task.order_key)
+
+    async def _book(self, cash: Cash) -> Document:
+        with self._records.fitting(cash.tried):
+            return await self._cash.ensure(cash)
 
     def _customer(self, row: dict[str, Any], key: str, tried: str) -> ErpCustomer:
         for field, meaning in (("SCMC__Active__c", "active"), ("SCMC__Customer__c", "marked as a customer")):

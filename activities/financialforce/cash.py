@@ -161,7 +161,8 @@ class CashBook:
         if found["c2g__Type__c"] != cash.type:
             differences.append(f"type: the books have {found['c2g__Type__c']}, it should be {cash.type}")
         if number(found["c2g__Value__c"]) != amount.decimal() or theirs != amount.currency:
-            differences.append(f"amount: the books have {found['c2g__Value__c']} {theirs}, it should be {amount}")
+            value = f"{number(found['c2g__Value__c']):.{limits.CASH_VALUE.decimals}f}"
+            differences.append(f"amount: the books have {value} {theirs}, it should be {amount}")
         if found["c2g__Account__c"] != cash.customer_id:
             differences.append(f"customer: the books have {found['c2g__Account__c']}, it should be {cash.customer_id}")
         if found["c2g__Reference__c"] != cash.payment.transaction_id:

@@ -39,9 +39,9 @@ QUANTITY = NumberLimit(field="SCMC__Sales_Order_Line_Item__c.SCMC__Quantity__c",
 PRICE = NumberLimit(field="SCMC__Sales_Order_Line_Item__c.SCMC__Price__c", left=9, decimals=9)
 # Addresses decide where goods go: only the name, which people read, is shortened.
 ADDRESS_NAME = _text("SCMC__Customer_Address__c.SCMC__Display_Name__c", 80)
-ADDRESS_LINE = _text("SCMC__Customer_Address__c.SCMC__Mailing_Street__c", 100)
-ADDRESS_MORE = _text("SCMC__Customer_Address__c.SCMC__Mailing_Street_Additional_Information__c", 100)
-ADDRESS_CITY = _text("SCMC__Customer_Address__c.SCMC__Mailing_City__c", 100)
+ADDRESS_LINE = _text("SCMC__Customer_Address__c.SCMC__Mailing_Street__c", 255)
+ADDRESS_MORE = _text("SCMC__Customer_Address__c.SCMC__Mailing_Street_Additional_Information__c", 255)
+ADDRESS_CITY = _text("SCMC__Customer_Address__c.SCMC__Mailing_City__c", 255)
 ADDRESS_REGION = _text("SCMC__Customer_Address__c.SCMC__Mailing_State_Province__c", 100)
 ADDRESS_POSTCODE = _text("SCMC__Customer_Address__c.SCMC__Mailing_Zip_Postal_Code__c", 15)
 CASH_REFERENCE = _text("c2g__codaCashEntry__c.c2g__Reference__c", 80)

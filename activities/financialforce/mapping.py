@@ -22,7 +22,7 @@ from activities.financialforce.settings import ChargeItems, FieldNames
 from commerce.model import Model
 from commerce.money import Money, rounded, total
 from commerce.order import Address, Line, Order, content
-from commerce.text import DoesNotFit, require, shorten
+from commerce.text import DoesNotFit, Limit, measure, require, shorten
 from commerce.totals import gross_total, tax_total
 
 ORDER = "SCMC__Sales_Order__c"
@@ -166,14 +166,22 @@ def address_fields(address: Address, customer_id: str) -> dict[str, Any]:
     return {
         "SCMC__Customer_Site__c": customer_id,
         "SCMC__Display_Name__c": shorten(name, limits.ADDRESS_NAME) or None,
-        "SCMC__Mailing_Street__c": require(street[0], limits.ADDRESS_LINE) if street else None,
-        "SCMC__Mailing_Street_Additional_Information__c": require(", ".join(street[1:]), limits.ADDRESS_MORE) or None,
-        "SCMC__Mailing_City__c": require(address.city.strip(), limits.ADDRESS_CITY) or None,
-        "SCMC__Mailing_State_Province__c": require(address.region.strip(), limits.ADDRESS_REGION) or None,
-        "SCMC__Mailing_Zip_Postal_Code__c": require(address.postcode.strip(), limits.ADDRESS_POSTCODE) or None,
+        "SCMC__Mailing_Street__c": _whole(street[0], limits.ADDRESS_LINE) if street else None,
+        "SCMC__Mailing_Street_Additional_Information__c": _whole(", ".join(street[1:]), limits.ADDRESS_MORE) or None,
+        "SCMC__Mailing_City__c": _whole(address.city.strip(), limits.ADDRESS_CITY) or None,
+        "SCMC__Mailing_State_Province__c": _whole(address.region.strip(), limits.ADDRESS_REGION) or None,
+        "SCMC__Mailing_Zip_Postal_Code__c": _whole(address.postcode.strip(), limits.ADDRESS_POSTCODE) or None,
         "SCMC__Mailing_Country__c": address.country,
         "SCMC__Active__c": True,
     }
+
+
+def _whole(text: str, limit: Limit) -> str:
+    """The text itself when it fits. Where a person lives is not repeated in the message."""
+    length = measure(text, limit.unit)
+    if length > limit.size:
+        raise DoesNotFit(f"{limit.field} takes {limit.size} {limit.unit}, the address has {length}")
+    return text
 
 
 def local_date(at: datetime, zone: str) -> str:

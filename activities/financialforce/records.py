@@ -1,12 +1,14 @@
 """Finds what a document refers to: currencies, items, bank accounts, warehouses, companies. Each must be there once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from activities.financialforce.settings import FinancialForceSettings
 from activities.salesforce.client import SalesforceClient
 from activities.salesforce.soql import chunks, in_list, quote
 from commerce.failures import Family, SystemFailure
+from commerce.text import DoesNotFit
 
 ITEM = "SCMC__Item__c"
 
@@ -66,6 +68,20 @@ class Records:
         if not name:
             return None
         return await self._only("c2g__codaCompany__c", f"Name = {quote(name)}", f"company {name}", tried)
+
+    @contextmanager
+    def fitting(self, tried: str) -> Iterator[None]:
+        """A value without room in its field becomes a refusal that names this system and what was tried."""
+        try:
+            yield
+        except DoesNotFit as err:
+            raise SystemFailure(
+                Family.REJECTED,
+                tried,
+                str(err),
+                system=self._system,
+                do_next="correct the value and decide 'correct'",
+            ) from err
 
     def parks(self, tried: str, came_back: str, do_next: str, *, code: str = "") -> SystemFailure:
         """A case for a person."""

@@ -14,13 +14,14 @@ from tests.sandbox_process import Sandbox
 
 @pytest.fixture(scope="session")
 def live_settings(sandbox: Sandbox) -> JustOnSettings:
+    sandbox.act("juston", "configure", entry_delay_ms=100, payment_delay_ms=50, refund_delay_ms=50)
     hosted, org = sandbox.credentials("juston"), sandbox.credentials("salesforce")
     return settings(
         hosted_url=sandbox.url("juston"),
         tenant=hosted["tenant"],
         api_token=hosted["token"],
-        hosted_timeout_seconds=1,
-        visible_after_seconds=1.5,
+        hosted_timeout_seconds=0.7,
+        visible_after_seconds=0.8,
         invoice_cancellation_action="custom/apex/ONB2__InvoiceCancellation",
         webhook_secret="shared",
         salesforce={

@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities.juston.activities import JustOnPayments
 from activities.juston.hosted import HostedClient
 from activities.juston.settings import JustOnSettings
-from activities.roles import CancelEntry, EnsureEntry, LookAtEntry
+from activities.roles import CancelEntry, EnsureEntry, Entry, LookAtEntry
 from activities.salesforce.client import SalesforceClient
 from commerce.payment import EntryState, EntryStatus
 from tests.activities.juston.desk import Notes, as_engine, details, entry_task, money, order, until
@@ -27,11 +27,15 @@ def open_entries(sandbox: Sandbox, key: str) -> list[dict[str, Any]]:
 
 
 def look(payments: JustOnPayments, key: str) -> Awaitable[EntryState]:
+    """The entry's state, once the org shows it."""
     return as_engine(payments.look_at_entry, LookAtEntry(key=key, order_key=key))
 
 
-async def visible(payments: JustOnPayments, key: str) -> EntryState:
-    return await look(payments, key)
+async def asked(payments: JustOnPayments, task: EnsureEntry) -> Entry:
+    """The entry, once the org shows it."""
+    made = await payments.ensure_entry(task)
+    await look(payments, task.key)
+    return made
 
 
 def cancellation(key: str, money: str = "refund") -> CancelEntry:
@@ -51,7 +55,7 @@ async def test_an_entry_asks_for_exactly_the_amount_in_every_currency(
 ) -> None:
     task = entry_task(order(store, minor=minor))
     made = await payments.ensure_entry(task)
-    state = await visible(payments, task.key)
+    state = await look(payments, task.key)
     assert made.link
     assert state.entry_id == made.entry_id
     assert state.amount == task.amount
@@ -64,7 +68,7 @@ async def test_a_buyer_gets_a_link_while_the_org_is_down(payments: JustOnPayment
     made = await payments.ensure_entry(task)
     assert made.link
     sandbox.no_faults("salesforce")
-    assert (await visible(payments, task.key)).entry_id == made.entry_id
+    assert (await look(payments, task.key)).entry_id == made.entry_id
 
 
 async def test_a_repeat_hands_out_the_same_link(payments: JustOnPayments, sandbox: Sandbox) -> None:
@@ -83,7 +87,7 @@ async def test_a_lost_answer_leaves_one_entry_that_can_be_paid(payments: JustOnP
         await payments.ensure_entry(task)
     assert caught.value.type == "OutcomeUnknown"
     made = await as_engine(payments.ensure_entry, task)
-    await visible(payments, task.key)
+    await look(payments, task.key)
     there = open_entries(sandbox, task.key)
     assert [entry["id"] for entry in there] == [made.entry_id]
     sandbox.act("juston", "pay", key=task.key)
@@ -97,7 +101,7 @@ async def test_a_request_that_never_arrived_is_sent_again_once(payments: JustOnP
     sandbox.faults("juston", {"kind": "cut-request", "match": {"path": ENTRY_LINK}, "times": 1})
     made = await as_engine(payments.ensure_entry, task)
     assert [entry["id"] for entry in open_entries(sandbox, task.key)] in ([], [made.entry_id])
-    await visible(payments, task.key)
+    await look(payments, task.key)
     assert [entry["id"] for entry in entries(sandbox, task.key)] == [made.entry_id]
 
 
@@ -109,7 +113,7 @@ async def test_an_answer_that_cannot_be_read_makes_no_second_entry(
     task = entry_task(order())
     sandbox.faults("juston", {"kind": kind, "match": {"path": ENTRY_LINK}, "times": 1})
     made = await as_engine(payments.ensure_entry, task)
-    await visible(payments, task.key)
+    await look(payments, task.key)
     assert [entry["id"] for entry in open_entries(sandbox, task.key)] == [made.entry_id]
 
 
@@ -132,7 +136,7 @@ async def test_an_entry_over_another_amount_waits_for_a_person_and_stays_alone(
 ) -> None:
     placed = order()
     await payments.ensure_entry(entry_task(placed))
-    await visible(payments, placed.key)
+    await look(payments, placed.key)
     case = await parked(payments.ensure_entry(entry_task(placed, money(9900))))
     assert "119.00 EUR" in case["came_back"]
     assert "99.00 EUR" in case["came_back"]
@@ -142,7 +146,7 @@ async def test_an_entry_over_another_amount_waits_for_a_person_and_stays_alone(
 async def test_a_key_in_other_case_is_another_order(payments: JustOnPayments, sandbox: Sandbox) -> None:
     lower, upper = order(number="case-a1"), order(number="CASE-A1")
     await payments.ensure_entry(entry_task(lower))
-    await visible(payments, lower.key)
+    await look(payments, lower.key)
     with pytest.raises(ApplicationError) as caught:
         await payments.look_at_entry(LookAtEntry(key=upper.key, order_key=upper.key))
     assert caught.value.type == "Transient"
@@ -152,8 +156,7 @@ async def test_an_entry_with_a_lost_link_is_not_replaced_once_a_buyer_began_to_p
     payments: JustOnPayments, sandbox: Sandbox, notes: Notes
 ) -> None:
     task = entry_task(order())
-    made = await payments.ensure_entry(task)
-    await visible(payments, task.key)
+    made = await asked(payments, task)
     sandbox.act("juston", "fail", key=task.key)
     notes.links.clear()
     case = await parked(payments.ensure_entry(task))
@@ -184,8 +187,7 @@ async def test_a_second_entry_beside_the_first_waits_for_a_person(
     asking = live_settings.model_copy(update={"lost_link": "ask-again"})
     payments = JustOnPayments(asking, system="juston", salesforce=org, hosted=hosted, memory=notes)
     task = entry_task(order())
-    made = await payments.ensure_entry(task)
-    await visible(payments, task.key)
+    made = await asked(payments, task)
     notes.links.clear()
     sandbox.act("juston", "configure", duplicate_keys="allow")
     try:
@@ -198,8 +200,7 @@ async def test_a_second_entry_beside_the_first_waits_for_a_person(
 
 async def test_every_payment_is_seen_with_amount_and_transaction(payments: JustOnPayments, sandbox: Sandbox) -> None:
     task = entry_task(order())
-    made = await payments.ensure_entry(task)
-    await visible(payments, task.key)
+    await asked(payments, task)
     sandbox.act("juston", "fail", key=task.key)
     state = await until(lambda: look(payments, task.key), lambda state: state.failed_attempts == 1)
     assert (state.status, state.pending_attempts) == (EntryStatus.OPEN, 0)
@@ -212,8 +213,7 @@ async def test_every_payment_is_seen_with_amount_and_transaction(payments: JustO
 
 async def test_a_part_and_an_excess_are_seen_to_the_minor_unit(payments: JustOnPayments, sandbox: Sandbox) -> None:
     task = entry_task(order())
-    made = await payments.ensure_entry(task)
-    await visible(payments, task.key)
+    await asked(payments, task)
     sandbox.act("juston", "pay", key=task.key, amount="40.00")
     state = await until(lambda: look(payments, task.key), lambda state: bool(state.collected))
     assert (state.status, state.assigned) == (EntryStatus.OPEN, money(4000))
@@ -227,8 +227,7 @@ async def test_a_chargeback_reopens_the_entry_and_takes_the_money_out_of_it(
     payments: JustOnPayments, sandbox: Sandbox
 ) -> None:
     task = entry_task(order())
-    made = await payments.ensure_entry(task)
-    await visible(payments, task.key)
+    await asked(payments, task)
     sandbox.act("juston", "pay", key=task.key)
     await until(lambda: look(payments, task.key), lambda state: state.status is EntryStatus.BALANCED)
     sandbox.act("juston", "chargeback", key=task.key)
@@ -241,7 +240,7 @@ async def test_cancelling_an_unpaid_entry_closes_it_for_good(payments: JustOnPay
     await payments.ensure_entry(task)
     done = await as_engine(payments.cancel_entry, cancellation(task.key))
     assert done.done is True or entries(sandbox, task.key) == []
-    await visible(payments, task.key)
+    await look(payments, task.key)
     done = await as_engine(payments.cancel_entry, cancellation(task.key))
     assert done.done
     assert done.state is not None
@@ -254,8 +253,7 @@ async def test_cancelling_a_paid_entry_pays_back_once_and_names_the_money(
     payments: JustOnPayments, sandbox: Sandbox, fault: str | None
 ) -> None:
     task = entry_task(order())
-    made = await payments.ensure_entry(task)
-    await visible(payments, task.key)
+    await asked(payments, task)
     sandbox.act("juston", "pay", key=task.key)
     await until(lambda: look(payments, task.key), lambda state: state.status is EntryStatus.BALANCED)
     if fault is not None:
@@ -271,8 +269,7 @@ async def test_cancelling_a_paid_entry_pays_back_once_and_names_the_money(
 
 async def test_money_that_was_kept_is_not_called_refunded(payments: JustOnPayments, sandbox: Sandbox) -> None:
     task = entry_task(order())
-    made = await payments.ensure_entry(task)
-    await visible(payments, task.key)
+    await asked(payments, task)
     sandbox.act("juston", "pay", key=task.key)
     await until(lambda: look(payments, task.key), lambda state: state.status is EntryStatus.BALANCED)
     kept = await as_engine(payments.cancel_entry, cancellation(task.key, "keep"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote as percent
 
 from temporalio import activity
 
@@ -52,7 +51,7 @@ class JustOnBilling(Billing):
         there = await self._compared(wanted, tried)
         if there is not None:
             return self._document(there, wanted, adopted=True)
-        parts = write_parts(wanted, self._settings, encode=lambda text: percent(text, safe=""))
+        parts = write_parts(wanted, self._settings)
         if len(parts) > MOST_GRAPH_NODES:
             raise self._park(
                 tried,

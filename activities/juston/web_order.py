@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
+from urllib.parse import quote as percent
 
 from activities.juston.mapping import EMAIL, relation
 from activities.juston.settings import BillingFields, JustOnSettings
@@ -240,13 +241,13 @@ def line_body(line: BillLine, sort: int, fields: BillingFields, order_id: str) -
     }
 
 
-def write_parts(wanted: WebOrder, settings: JustOnSettings, *, encode: Any) -> list[Sub]:
-    """The order and its lines as parts of one all-or-nothing request. `encode` makes a key safe in an address."""
+def write_parts(wanted: WebOrder, settings: JustOnSettings) -> list[Sub]:
+    """The order and its lines as parts of one all-or-nothing request."""
     fields = settings.fields.billing
-    path = f"/sobjects/{fields.order}/{fields.order_key}/{encode(wanted.key)}"
+    path = f"/sobjects/{fields.order}/{fields.order_key}/{percent(wanted.key, safe='')}"
     parts = [Sub("PATCH", path, "order", order_body(wanted, settings))]
     for i, line in enumerate(wanted.lines, 1):
-        path = f"/sobjects/{fields.line}/{fields.line_key}/{encode(line.key)}"
+        path = f"/sobjects/{fields.line}/{fields.line_key}/{percent(line.key, safe='')}"
         parts.append(Sub("PATCH", path, f"line{i}", line_body(line, i, fields, "@{order.id}")))
     return parts
 

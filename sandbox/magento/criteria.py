@@ -158,6 +158,8 @@ def search(
 def _number(value: Any) -> Decimal | None:
     if isinstance(value, bool):
         return Decimal(int(value))
+    if isinstance(value, str) and (":" in value or value[:1] not in "+-.0123456789"):  # most text, told apart cheaply
+        return None
     try:
         number = Decimal(str(value))
     except InvalidOperation:
@@ -169,6 +171,8 @@ def _compare(left: Any, right: Any) -> int:
     """Database order: nulls first, numbers by value, text without regard to case."""
     if left is None or right is None:
         return (left is not None) - (right is not None)
+    if isinstance(left, int) and isinstance(right, int):
+        return (left > right) - (left < right)
     a, b = _number(left), _number(right)
     if a is not None and b is not None and not _is_code(left):
         return (a > b) - (a < b)

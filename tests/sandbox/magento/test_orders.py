@@ -45,7 +45,7 @@ async def test_amounts_have_no_more_decimals_than_their_currency(shop: ShopClien
     for store, places in (("jp", 0), ("kw", 3)):
         order = await shop.get(f"orders/{await shop.place(('HF-1007', 3), store=store)}")
         for name in ("grand_total", "subtotal", "tax_amount", "shipping_amount"):
-            assert -Decimal(order[name]).as_tuple().exponent <= places, (store, name)
+            assert len(f"{Decimal(order[name]):f}".partition(".")[2]) <= places, (store, name)
 
 
 async def test_increment_ids_count_per_store_view(shop: ShopClient) -> None:

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         EnsureEntry,
         Entry,
         Erp,
+        ErpCustomer,
         ErpItems,
         FindCustomer,
         FindInvoice,
@@ -108,15 +109,18 @@ class CheckoutPaymentInvoice(CheckoutUndo):
 
     async def _check_with_erp(self) -> None:
         """Who is the customer there, and what are the SKUs called there?"""
-        plan = self._need_plan()
-        self._customer = await self._do(
+        self._customer, self._items = await self._together(
+            self._find_customer(), self._check("find items", self._find_items)
+        )
+        await self._check("check credit", self._may_buy_on_account)
+
+    async def _find_customer(self) -> ErpCustomer:
+        return await self._do(
             "find customer",
-            plan.erp,
+            self._need_plan().erp,
             Erp.find_customer,
             lambda: FindCustomer(key=self._customer_key(), order_key=self._key),
         )
-        self._items = await self._check("find items", self._find_items)
-        await self._check("check credit", self._may_buy_on_account)
 
     async def _find_items(self) -> ErpItems:
         plan = self._need_plan()
@@ -409,8 +413,10 @@ class CheckoutPaymentInvoice(CheckoutUndo):
 
     async def _tell(self) -> None:
         invoice = self._known_invoice()
-        await self._tell_customer("invoice", invoice.total, invoice_number=invoice.number)
-        await self._tell_portal("order.invoiced", {"invoice": invoice.number, "total": str(invoice.total)})
+        await self._together(
+            self._tell_customer("invoice", invoice.total, invoice_number=invoice.number),
+            self._tell_portal("order.invoiced", {"invoice": invoice.number, "total": str(invoice.total)}),
+        )
 
     # ---- messages ----------------------------------------------------------------------------------------------------
 

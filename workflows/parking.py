@@ -181,6 +181,14 @@ class ParkingWorkflow:
             except TimeoutError:
                 reminders += 1
 
+    async def _together(self, one: Awaitable[T], other: Awaitable[R]) -> tuple[T, R]:
+        """Two steps side by side. Both are let end, so that none leaves a case open; then the first error counts."""
+        ends = await asyncio.gather(one, other, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return ends  # type: ignore[return-value]
+
     async def _control(self, method: Callable[[Any, T], Awaitable[R]], task: T, summary: str) -> R:
         return await workflow.execute_activity_method(method, task, **control_step(summary))
 

@@ -123,11 +123,14 @@ class Household:
                 if child.process is not None and child.process.returncode is None:
                     child.process.kill()
 
-    async def stop(self) -> None:
+    async def stop(self, tell: Callable[[str], None] | None = None) -> None:
+        """Stop all, the last one first; `tell` hears of each."""
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
         for child in reversed(self.children):
+            if tell is not None:
+                tell(f"stopping {child.name}")
             await child.stop()
 
 

@@ -67,7 +67,7 @@ class Stack:
             raise
 
     async def stop(self) -> None:
-        await self.household.stop()
+        await self.household.stop(self._tell)
         (self.data / "addresses.json").unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()

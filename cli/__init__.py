@@ -1,0 +1,1 @@
+"""The command line. Commands talk to the HTTP API: one path for all ways in."""

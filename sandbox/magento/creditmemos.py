@@ -154,7 +154,10 @@ def _totals(memo: Doc, order: Doc, side: str, arguments: Doc) -> None:
     discount = sum((entry[f"{side}discount_amount"] for entry in items), ZERO)
     left = dec(order.get(f"{side}shipping_invoiced")) - dec(order.get(f"{side}shipping_refunded"))
     asked = arguments.get("shipping_amount")
-    shipping = left if asked is None else _in_side(dec(asked), order, side)
+    base_left = dec(order.get("base_shipping_invoiced")) - dec(order.get("base_shipping_refunded"))
+    # All of it in base currency is all of it in order currency too, whatever the conversion would round to.
+    everything = asked is None or dec(asked) == base_left
+    shipping = left if everything else _in_side(dec(asked), order, side)
     if shipping > left:
         raise refused("Maximum shipping amount allowed to refund is: %1", f"{left:f}")
     whole, whole_tax = dec(order.get(f"{side}shipping_amount")), dec(order.get(f"{side}shipping_tax_amount"))

@@ -97,6 +97,16 @@ async def test_refund_of_goods_gives_shipping_back_unless_told_not_to(shop: Shop
     assert [memo["shipping_amount"] for memo in memos] == [Decimal("4.9"), 0]
 
 
+async def test_shipping_of_a_refund_is_asked_in_base_currency(shop: ShopClient) -> None:
+    order_id = await shop.place(("HF-1001", 1), store="us", shipping_amount="5.55")
+    await shop.post(f"order/{order_id}/invoice", {})
+    order = await shop.get(f"orders/{order_id}")
+    arguments = {"shipping_amount": order["base_shipping_amount"]}
+    await shop.post(f"order/{order_id}/refund", {"arguments": arguments})
+    memo = (await documents(shop, "creditmemos", order_id))[0]
+    assert (memo["shipping_amount"], memo["grand_total"]) == (Decimal("5.55"), order["grand_total"])
+
+
 async def test_virtual_order_completes_on_its_invoice_and_cannot_be_sent(shop: ShopClient) -> None:
     order_id = await shop.place(("HF-4001", 1))
     status, body = await shop.call("POST", f"order/{order_id}/ship", {})

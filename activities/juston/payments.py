@@ -12,6 +12,7 @@ from activities.changes import Intents
 from activities.juston.book import CashBook, live
 from activities.juston.hosted import HostedClient, LinkAnswer
 from activities.juston.mapping import REASON, EntryRecord, entry_differences, link_request, same_record
+from activities.juston.responses import withheld
 from activities.juston.settings import JustOnSettings
 from activities.roles import CancelEntry, EnsureEntry, Entry, EntryCancelled, LookAtEntry, Payments
 from activities.salesforce.client import SalesforceClient
@@ -274,7 +275,7 @@ class JustOnPayments(Payments):
             # The payments as they were before are part of the answer: a cancellation may take its items away.
             return now[0] if now[0].payment_ids else _with_payments(now[0], record)
         answer = answers[0] if answers else {}
-        code = str(answer.get("code", ""))
+        code = str(answer.get("code", "")).removesuffix(".0")
         if code == "200":
             raise SystemFailure(
                 Family.TRANSIENT,
@@ -285,9 +286,10 @@ class JustOnPayments(Payments):
                 retry_after=5,
                 do_next="nothing: the entry is looked at again by itself",
             )
+        detail = withheld(str(answer.get("detail") or "without a reason"))
         raise self._park(
             tried,
-            f"JustOn refused to cancel entry {entry_id}: {code} {answer.get('detail') or 'without a reason'}",
+            f"JustOn refused to cancel entry {entry_id}: {code} {detail}",
             code or "no answer",
             "cancel the entry in JustOn, or clear what it names, then decide 'retry'",
         )

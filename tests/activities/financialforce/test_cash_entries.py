@@ -11,11 +11,13 @@ from activities.financialforce.activities import FinancialForce
 from activities.financialforce.mapping import external_id
 from activities.roles import BookReceipt, BookRefund, FindCustomer
 from activities.salesforce.soql import quote
+from activities.salesforce.wire import loads
 from commerce.documents import Document, DocumentKind
 from commerce.money import Money
 from commerce.payment import Collected
 from tests.activities.financialforce.conftest import settings_for
 from tests.activities.financialforce.parked import refused
+from tests.activities.salesforce.scripted import Answer, scripted
 from tests.sandbox_process import Sandbox
 
 ENTRY = "c2g__codaCashEntry__c"
@@ -228,3 +230,55 @@ async def test_posting_by_the_orgs_own_job_is_waited_for(org: Sandbox) -> None:
     (row,) = await entries(erp, "pi_async")
     assert (document.id, row["c2g__Status__c"], document.status) == (row["Id"], "Complete", "Complete")
     await erp.close()
+
+
+def found_entry(task: BookReceipt, **state: Any) -> Answer:
+    row = {"Id": "a1K1", "Name": "CSH1", "c2g__Type__c": "Receipt", "c2g__Value__c": task.payment.amount.decimal()}
+    row |= {"c2g__Reference__c": task.payment.transaction_id, "c2g__Account__c": task.customer.id}
+    row |= {"c2g__CashEntryCurrency__r": {"Name": "EUR"}, "c2g__TriggerPostingError__c": None, **state}
+    return Answer(200, {"totalSize": 1, "done": True, "records": [row]})
+
+
+async def test_posting_that_is_under_way_is_not_asked_for_again(org: Sandbox, erp: FinancialForce) -> None:
+    task = await receipt(erp, "pi_way")
+    with scripted() as script:
+        script.answers = [found_entry(task, c2g__Status__c="In Progress", c2g__TriggerPosting__c="Asynchronous")]
+        slow = FinancialForce(settings_for(org, salesforce=script.settings(), posting="Asynchronous"), system="ff-de")
+        await refused(slow.book_receipt(task), "Transient")
+        await slow.close()
+        assert [method for method, *_ in script.asked] == ["GET"]
+
+
+@pytest.mark.parametrize(("lines", "parts"), [([{"Id": "a1L1"}], ["posting"]), ([], ["line", "posting"])])
+async def test_a_line_that_is_there_is_not_written_again(
+    org: Sandbox, erp: FinancialForce, lines: list[dict[str, str]], parts: list[str]
+) -> None:
+    """A line's parent cannot be written a second time: the org refuses the field on an update."""
+    task = await receipt(erp, "pi_line")
+    done = [{"referenceId": part, "httpStatusCode": 204, "body": None} for part in parts]
+    with scripted() as script:
+        script.answers = [
+            found_entry(task, c2g__Status__c="In Progress", c2g__TriggerPosting__c=None),
+            Answer(200, {"totalSize": len(lines), "done": True, "records": lines}),
+            Answer(200, {"compositeResponse": done}),
+            found_entry(task, c2g__Status__c="Complete", c2g__TriggerPosting__c="Synchronous"),
+        ]
+        again = FinancialForce(settings_for(org, salesforce=script.settings()), system="ff-de")
+        document = await again.book_receipt(task)
+        await again.close()
+        sent = loads(script.asked[2][3])["compositeRequest"]
+    assert [part["referenceId"] for part in sent] == parts
+    assert (document.id, document.adopted) == ("a1K1", True)
+
+
+@pytest.mark.parametrize("status", ["Discarded", "Never Seen"])
+async def test_an_entry_in_a_state_that_is_not_ours_to_judge_waits(
+    org: Sandbox, erp: FinancialForce, status: str
+) -> None:
+    task = await receipt(erp, "pi_state")
+    with scripted() as script:
+        script.answers = [found_entry(task, c2g__Status__c=status, c2g__TriggerPosting__c=None)]
+        other = FinancialForce(settings_for(org, salesforce=script.settings()), system="ff-de")
+        case = await refused(other.book_receipt(task), "NeedsPerson")
+        await other.close()
+    assert status in case["came_back"]

@@ -218,6 +218,14 @@ async def test_an_odd_answer_to_a_write_is_never_a_success(script: Scripted, bod
     await client.close()
 
 
+async def test_a_proxys_page_is_no_answer_where_the_org_sends_no_body(script: Scripted) -> None:
+    client = SalesforceClient(script.settings(), system="erp")
+    script.answers = [Answer(200, b"<html>welcome</html>"), Answer(200, b"<html>welcome</html>")]
+    assert await family_of(client.update("Account", "001A", {"Name": "A"}, tried="t")) is U
+    assert await family_of(client.probe()) is T
+    await client.close()
+
+
 # ---- all or nothing --------------------------------------------------------------------------------------------------
 
 

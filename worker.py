@@ -17,6 +17,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.feeds import FeedActivities
@@ -42,17 +43,26 @@ WORKFLOWS = [CheckoutPaymentInvoice, LatePayment, ChangeFeed]
 GRACE = timedelta(seconds=20)
 
 
-async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve every queue until `stop` is set."""
+class SetupError(RuntimeError):
+    """A connected system is not set up as the configuration says; nothing half-starts."""
+
+
+async def run(
+    settings: Settings, stop: asyncio.Event, client: Client | None = None, *, serving: asyncio.Event | None = None
+) -> None:
+    """Serve every queue until `stop` is set. `serving` is set when all queues are served and the feeds are started."""
     async with contextlib.AsyncExitStack() as stack:
         engine = engine_for(settings.ledger.url.get_secret_value())
         stack.push_async_callback(engine.dispose)
         await migrate(engine)
         ledger = Ledger(engine)
-        client = await connect()
+        client = client or await connect()
         runs = EngineRuns(client)
         connected = connect_systems(settings, ledger)
         stack.push_async_callback(connected.close)
+        problems = await connected.setup_problems()
+        if problems:
+            raise SetupError("\n".join(problems))
         mailer = Mailer(settings.mail) if settings.mail else None
         portals = {code: store.portal for code, store in settings.stores.items() if store.portal}
         notify = NotifyActivities(ledger, mailer, portals)
@@ -103,14 +113,16 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         for source in connected.sources:
             await runs.start_feed(source.name)
         log.info("serving %s", ", ".join(sorted(settings.systems)))
+        if serving is not None:
+            serving.set()
         await stop.wait()
         log.info("stopping: no new work is taken, work under way is finished")
 
 
-def _system_worker(client: object, settings: Settings, connected: Connected, name: str) -> Worker:
+def _system_worker(client: Client, settings: Settings, connected: Connected, name: str) -> Worker:
     system = settings.systems[name]
     return Worker(
-        client,  # type: ignore[arg-type]
+        client,
         task_queue=system_queue(name),
         activities=connected.activities[name],
         max_concurrent_activities=system.max_concurrent,
@@ -130,7 +142,10 @@ async def main(config: Path) -> int:
     except ConfigError as err:
         print(err, file=sys.stderr)
         return 2
-    except SystemFailure as err:
+    except SetupError as err:
+        print(err, file=sys.stderr)
+        return 2
+    except (SystemFailure, RuntimeError) as err:
         print(err, file=sys.stderr)
         return 1
     return 0

@@ -1,0 +1,238 @@
+"""A whole process under test: place orders, pay them, decide, and read the books of every system for one order."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+
+from commerce.documents import CLOSED_STAGES, CancelRequest, Case, CheckoutResult, Decision, DecisionKind, OrderView
+from commerce.documents import Stage as Stage
+from commerce.order import Order
+from tests.flow.stand import Stand, messages
+from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
+from workflows.late_payment import LatePayment
+from workflows.names import late_payment_id
+from workflows.start import EngineRuns
+
+T = TypeVar("T")
+Books = dict[str, list[str]]
+Handle = WorkflowHandle[CheckoutPaymentInvoice, CheckoutResult]
+LOOK_EVERY = 0.05
+WITHIN = 20.0
+OPERATOR = "olga"
+
+
+class World:
+    def __init__(self, stand: Stand) -> None:
+        self.stand = stand
+        self.sandbox = stand.sandbox
+        self.ledger = stand.ledger
+        self.runs = EngineRuns(stand.client)
+
+    # ---- what buyers and the vendors' people do ----------------------------------------------------------------------
+
+    async def place(self, order: Order, *, within: float = WITHIN) -> OrderView:
+        """A portal places the order and asks for its link."""
+        return await self.runs.ask_for_link(order, timedelta(seconds=within))
+
+    async def place_in_shop(self, *items: tuple[str, int], **wish: Any) -> str:
+        """A buyer orders in the shop; returns the order's key. The feed finds it."""
+        wished = [{"sku": sku, "qty": quantity} for sku, quantity in items or (("HF-1001", 2),)]
+        placed = await self.act("magento", "place-order", items=wished, **{"store": "de", "customer": "11", **wish})
+        return f"{wish.get('store', 'de')}:{placed['increment_id']}"
+
+    async def act(self, system: str, do: str, **arguments: Any) -> dict[str, Any]:
+        # In a thread: the workers share this loop.
+        return await asyncio.to_thread(self.sandbox.act, system, do, **arguments)
+
+    async def pay(self, key: str, amount: str | None = None, do: str = "pay") -> None:
+        await self.act("juston", do, key=key, **({"amount": amount} if amount else {}))
+
+    async def bill(self, key: str) -> None:
+        """The invoice run of this order alone."""
+        await self.act("salesforce", "run-invoices", order=key)
+
+    async def cancel(self, key: str, reason: str = "changed my mind") -> OrderView:
+        request = CancelRequest(by="portal", reason=reason)
+        view: OrderView = await self.run(key).execute_update(CheckoutPaymentInvoice.cancel, request)
+        return view
+
+    # ---- the run -----------------------------------------------------------------------------------------------------
+
+    def run(self, key: str) -> Handle:
+        return self.runs.checkout(key)
+
+    def late(self, key: str) -> WorkflowHandle[LatePayment, str]:
+        return self.stand.client.get_workflow_handle_for(LatePayment.run, late_payment_id(key))
+
+    async def view(self, key: str) -> OrderView:
+        return await self.run(key).query(CheckoutPaymentInvoice.view)
+
+    async def reaches(self, key: str, *stages: Stage, within: float = WITHIN) -> OrderView:
+        """The order's view once it is in one of the stages. Fails with the timeline when it parks or is too late."""
+
+        async def there() -> OrderView | None:
+            view = await self._view_or_none(key)
+            if view is None or view.stage in stages:
+                return view
+            assert not view.cases, f"{key} parked on the way to {stages}:\n{told(view)}"
+            return None
+
+        return await self.wait_until(there, within=within, what=f"{key} is {' or '.join(stages)}", key=key)
+
+    async def link_of(self, key: str) -> OrderView:
+        """A shop order's view once the buyer has a link and the shop shows it."""
+        view = await self.reaches(key, Stage.AWAITING_PAYMENT)
+
+        async def announced() -> OrderView | None:
+            now = await self.view(key)
+            return now if any(document.kind == "shop note" for document in now.documents) else None
+
+        return await self.wait_until(announced, what=f"the shop shows the link of {key}", key=key) or view
+
+    async def ends(self, key: str, *, within: float = WITHIN) -> CheckoutResult:
+        """The result, with the invoice run billing the order as soon as it waits for that."""
+
+        async def closed() -> bool:
+            view = await self._view_or_none(key)
+            if view is None:
+                return False
+            assert not view.cases, f"{key} parked:\n{told(view)}"
+            if view.stage is Stage.BILLING and "billing order" in {document.kind for document in view.documents}:
+                await self.bill(key)
+            return view.stage in CLOSED_STAGES
+
+        await self.wait_until(closed, within=within, what=f"{key} ends", key=key)
+        return await self.run(key).result()
+
+    async def parks(self, key: str, *, step: str = "", within: float = WITHIN) -> Case:
+        """The one open case of the order (of `step`, if given), as the run and the ledger know it."""
+
+        async def parked() -> Case | None:
+            view = await self._view_or_none(key)
+            found = [case for case in view.cases if step in ("", case.step)] if view else []
+            kept = {case.id for case in await self.ledger.open_cases(order_key=key)} if found else set()
+            return found[0] if found and found[0].id in kept else None
+
+        return await self.wait_until(parked, within=within, what=f"{key} parks {step}", key=key)
+
+    async def late_parks(self, key: str) -> Case:
+        async def parked() -> Case | None:
+            return next(
+                (
+                    case
+                    for case in await self.ledger.open_cases(order_key=key)
+                    if case.workflow_id == late_payment_id(key)
+                ),
+                None,
+            )
+
+        return await self.wait_until(parked, what=f"the late payment of {key} parks", key=key)
+
+    async def decide(
+        self, case: Case, kind: str, reason: str = "looked into it", correction: dict[str, Any] | None = None
+    ) -> str:
+        decision = Decision(case_id=case.id, kind=DecisionKind(kind), by=OPERATOR, reason=reason, correction=correction)
+        handle = self.stand.client.get_workflow_handle(case.workflow_id)
+        answer: str = await handle.execute_update("decide", decision, result_type=str)
+        return answer
+
+    async def skip_time(self, key: str, time: timedelta) -> None:
+        await self.stand.skipper.fast_forward(self.run(key), time)
+
+    # ---- the outside world -------------------------------------------------------------------------------------------
+
+    async def books(self, key: str) -> Books:
+        """Every document of the order in every system, without ids and numbers; lists that are empty are left out."""
+        _, number = key.split(":")
+        shop, org, pay = await asyncio.gather(
+            *(asyncio.to_thread(self.sandbox.books, name) for name in ("magento", "salesforce", "juston"))
+        )
+        mails = [str(mail["subject"]) for mail in await messages(self.sandbox)]
+
+        def ours(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            return [row for row in rows if row["key"] == key]
+
+        orders = ours(shop["orders"])
+        found = {
+            "entries": [_line(row) for row in ours(pay["entries"])],
+            "payments": [_line(row) for row in ours(pay["payments"])],
+            "refunds": [_line(row) for row in ours(pay["refunds"])],
+            "sales orders": [_line(row) for row in ours(org["orders"])],
+            "cash entries": [
+                f"{row['refs']['type']} {_line(row)}"
+                for row in org["payments"]
+                if row["refs"]["account_reference"] == number
+            ],
+            "billing orders": [_line(row) for row in ours(pay["orders"])],
+            "invoices": [_line(row) for row in ours(pay["invoices"])],
+            "credit notes": [_line(row) for row in ours(pay["credit_notes"])],
+            "shop orders": [_line(row) for row in orders],
+            "shop invoices": [_line(row) for row in shop["invoices"] if row["refs"]["order_key"] == key],
+            "shop comments": [_comment(text) for row in orders for text in row["refs"]["comments"]],
+            "mails": [_subject(subject) for subject in mails if re.search(rf"{re.escape(number)}\b", subject)],
+        }
+        return {name: sorted(rows) for name, rows in found.items() if rows}
+
+    @contextlib.asynccontextmanager
+    async def faults(self, system: str, *rules: dict[str, Any]) -> AsyncIterator[None]:
+        await asyncio.to_thread(self.sandbox.faults, system, *rules)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self.sandbox.no_faults, system)
+
+    async def fired(self, system: str) -> list[int]:
+        """How often each fault rule of the system struck."""
+        return await asyncio.to_thread(self.sandbox.fired, system)
+
+    async def wait_until(
+        self, look: Callable[[], Awaitable[T | None]], *, within: float = WITHIN, what: str, key: str = ""
+    ) -> T:
+        """What `look` answers once that is true. Fails with the order's timeline."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + within
+        while True:
+            found = await look()
+            if found:
+                return found
+            if clock() > deadline:
+                view = await self._view_or_none(key) if key else None
+                raise AssertionError(f"not within {within:.0f} s: {what}" + (f"\n{told(view)}" if view else ""))
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _view_or_none(self, key: str) -> OrderView | None:
+        try:
+            return await self.view(key)
+        except RPCError as err:
+            if err.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+
+
+def told(view: OrderView) -> str:
+    lines = [f"{event.at:%H:%M:%S.%f} {event.kind}: {event.text}" for event in view.timeline]
+    return "\n".join([f"{view.order_key} is {view.stage}, waiting for {view.waiting_on or 'nothing'}", *lines])
+
+
+def said(view: OrderView, text: str) -> bool:
+    """Whether the timeline says this."""
+    return any(text in event.text for event in view.timeline)
+
+
+def _line(row: dict[str, Any]) -> str:
+    return f"{row['status']} {row['total_minor']} {row['currency']}"
+
+
+def _comment(text: str) -> str:
+    """What a comment is, without its numbers and addresses."""
+    return re.sub(r"http\S+|\b(SO|RE-Nordlicht-)\d+", "…", text)
+
+
+def _subject(text: str) -> str:
+    return re.sub(r"\b(RE-Nordlicht-|T\d+-)?\d+\b", "…", text)

@@ -13,7 +13,8 @@ class Change(Model):
     """Something changed for one order. `digest` is equal for equal states, so that a repeat can be skipped.
 
     `order` is the whole order for a new or changed shop order. `problem` says why a shop's order could not be read into
-    the shared language; such a change is quarantined with its reason, never dropped.
+    the shared language; such a change is quarantined with its reason, never dropped. `quiet`: a state that no run waits
+    for (an entry nobody paid into yet, an order not billed yet); it is remembered, and telling the run is saved.
     """
 
     order_key: str
@@ -23,6 +24,7 @@ class Change(Model):
     order: Order | None = None
     shop_canceled: bool = False
     problem: str = ""
+    quiet: bool = False
 
 
 class Page(Model):

@@ -125,9 +125,10 @@ class FeedActivities(Feeds):
     async def _pass_on_once(self, source: Source, change: Change) -> int:
         if not await self._ledger.is_news(source.name, change.order_key, change.digest):
             return 0
-        await self._pass_on(source, change)
+        if not change.quiet:
+            await self._pass_on(source, change)
         await self._ledger.remember_seen(source.name, change.order_key, change.digest)
-        return 1
+        return int(not change.quiet)
 
     async def _pass_on(self, source: Source, change: Change) -> None:
         if change.problem:

@@ -1,5 +1,7 @@
 """A person's correction of an order: a JSON merge patch (RFC 7396), checked like an order that comes in."""
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,16 +14,23 @@ _FIXED = ("store", "number", "placed_at", "currency", "shop_id")
 
 
 def merge(target: Any, patch: Any) -> Any:
-    """RFC 7396. In addition a patch object over an array changes the elements it names by index: `{"0": {...}}`."""
+    """RFC 7396. In addition a patch object over an array changes the elements it names by index: `{"0": {...}}`.
+
+    As for a field, null takes the element out; the indexes are those before the change.
+    """
     if not isinstance(patch, dict):
         return patch
     if isinstance(target, list):
-        result = list(target)
+        places: dict[int, Any] = {}
         for index, change in patch.items():
-            if not index.isdigit() or int(index) >= len(result):
-                raise ValueError(f"{index!r} is not an index below {len(result)}")
-            result[int(index)] = merge(result[int(index)], change)
-        return result
+            if not re.fullmatch("[0-9]{1,6}", index) or int(index) >= len(target):
+                raise ValueError(f"{index!r} is not an index below {len(target)}")
+            places[int(index)] = change
+        return [
+            merge(item, places[i]) if i in places else item
+            for i, item in enumerate(target)
+            if places.get(i, item) is not None
+        ]
     result_object = dict(target) if isinstance(target, dict) else {}
     for name, change in patch.items():
         if change is None:
@@ -44,8 +53,14 @@ def corrected(order: Order, patch: dict[str, Any] | None, *, money_asked: bool) 
     try:
         result = Order.model_validate(merge(order.model_dump(mode="json"), patch))
     except ValidationError as err:
-        first = err.errors(include_url=False)[0]
-        raise ValueError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+        raise ValueError("; ".join(_told(error) for error in err.errors(include_url=False))) from None
     if money_asked and amount_due(result) != amount_due(order):
         raise ValueError(f"the buyer was asked for {amount_due(order)}; the correction would make {amount_due(result)}")
     return result
+
+
+def _told(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    value, text = error["input"], str(error["msg"]).removeprefix("Value error, ")
+    shown = f"{value!r} is not allowed: " if place and isinstance(value, str | int | Decimal) else ""
+    return f"{place}: {shown}{text}" if place else text

@@ -4,7 +4,7 @@ from commerce.billing import BillingProgress
 from commerce.model import Model
 from commerce.money import Money
 from commerce.order import Order
-from commerce.totals import amount_due, gross_total, tax_total
+from commerce.totals import amount_due, gross_total, on_account_total, tax_total
 
 
 class Disagreement(Model):
@@ -15,7 +15,10 @@ class Disagreement(Model):
 
 
 def invoice_problems(order: Order, progress: BillingProgress, *, prepaid: bool) -> list[Disagreement]:
-    """Everything that is not (yet) as it must be; empty when the invoice is good."""
+    """Everything that is not (yet) as it must be; empty when the invoice is good.
+
+    `prepaid`: nothing may stay open; else what the buyer has on account does.
+    """
     invoice = progress.invoice
     if progress.build_error:
         return [Disagreement(text=f"the invoice run refused the order: {progress.build_error}", final=True)]
@@ -43,7 +46,7 @@ def invoice_problems(order: Order, progress: BillingProgress, *, prepaid: bool) 
         )
     if amount_due(order) and not invoice.entry_assigned:
         found.append(Disagreement(text=f"invoice {invoice.number} is not assigned to the payment entry", final=False))
-    open_now = Money.zero(order.currency) if prepaid else order.total
+    open_now = Money.zero(order.currency) if prepaid else on_account_total(order)
     if invoice.balance != open_now:
         found.append(
             Disagreement(text=f"invoice {invoice.number} has {invoice.balance} open, expected {open_now}", final=False)

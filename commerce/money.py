@@ -1,7 +1,7 @@
 """Money: integer minor units and an ISO 4217 currency. Decimal at the edge, float never."""
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -22,6 +22,9 @@ _TWO_DECIMALS = frozenset(
     THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG""".split()
 )
 
+# Every JSON reader holds whole numbers up to here exactly, and the ledger's column has room for them.
+_LARGEST = 2**53 - 1
+
 
 def decimals_of(currency: str) -> int:
     """Decimal places of an ISO 4217 currency. Raises ValueError for an unknown code."""
@@ -35,7 +38,9 @@ def decimals_of(currency: str) -> int:
 class Money(Model):
     """An amount in minor units (cents, yen, fils). Reads `"129.90 EUR"` and `{"minor": 12990, "currency": "EUR"}`."""
 
-    minor: int = Field(strict=True, description="Amount in the currency's minor units", examples=[12990])
+    minor: int = Field(
+        strict=True, ge=-_LARGEST, le=_LARGEST, description="Amount in the currency's minor units", examples=[12990]
+    )
     currency: str = Field(description="ISO 4217 code", examples=["EUR"])
 
     @model_validator(mode="before")
@@ -47,7 +52,9 @@ class Money(Model):
         try:
             number = Decimal(amount)
         except InvalidOperation:
-            raise ValueError(f'money {value!r} is not an amount and a currency; write it like "129.90 EUR"') from None
+            number = Decimal("NaN")
+        if not number.is_finite():
+            raise ValueError(f'money {value!r} is not an amount and a currency; write it like "129.90 EUR"')
         return exact(number, currency).model_dump()
 
     @field_validator("currency")
@@ -90,16 +97,27 @@ class Money(Model):
 
 def exact(amount: Decimal, currency: str) -> Money:
     """The amount as Money; refuses an amount with more decimals than the currency has."""
-    minor = amount.scaleb(decimals_of(currency))
+    minor = _in_minor_units(amount, currency)
     if minor != minor.to_integral_value():
-        raise ValueError(f"{amount} has more decimals than {currency} ({decimals_of(currency)})")
+        raise ValueError(
+            f"{amount} has more decimals than {currency} has ({decimals_of(currency)}); give it with those, or round it"
+        )
     return Money(minor=int(minor), currency=currency)
 
 
 def rounded(amount: Decimal, currency: str) -> Money:
     """The amount as Money, rounded half up to the currency's decimals (the vendors' float noise ends here)."""
-    minor = amount.scaleb(decimals_of(currency)).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    minor = _in_minor_units(amount, currency).to_integral_value(rounding=ROUND_HALF_UP)
     return Money(minor=int(minor), currency=currency)
+
+
+def _in_minor_units(amount: Decimal, currency: str) -> Decimal:
+    """Every digit is kept: the default context would round at 28, before anything was checked."""
+    if not amount.is_finite() or amount.adjusted() > 20:
+        raise ValueError(f"{amount} is not an amount; the largest is {_LARGEST} minor units")
+    with localcontext() as context:
+        context.prec = max(28, len(amount.as_tuple().digits) + 4)
+        return amount.scaleb(decimals_of(currency))
 
 
 def total(amounts: Iterable[Money], currency: str) -> Money:

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-import re
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money, decimals_of
@@ -16,6 +17,16 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 # Store code and order number become part of workflow ids, URLs and vendor keys: no separators, blanks or controls.
 StoreCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 OrderNumber = Annotated[str, StringConstraints(pattern=r"^[^\s:/?#%\x00-\x1f\x7f]{1,64}$")]
+
+
+def _plain(value: Decimal) -> Decimal:
+    """1.000 as 1, so that a shop that writes more zeros the second time does not send another order."""
+    return Decimal(format(value.normalize(), "f"))
+
+
+Quantity = Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=6), AfterValidator(_plain)]
+Percent = Annotated[Decimal, Field(ge=0, le=100), AfterValidator(_plain)]
+Rate = Annotated[Decimal, Field(gt=0), AfterValidator(_plain)]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
@@ -68,11 +79,11 @@ class Line(Model):
     id: Annotated[str, StringConstraints(pattern=r"^[^\s:]{1,64}$")]
     sku: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     name: Text
-    quantity: Decimal = Field(gt=0, max_digits=18, decimal_places=6)
+    quantity: Quantity
     unit_price: Money = Field(description="Price of one, without tax and before discounts")
     total: Money = Field(description="Unit price times quantity, without tax and before discounts")
     tax: Money
-    tax_percent: Decimal = Field(default=Decimal(0), ge=0, le=100)
+    tax_percent: Percent = Decimal(0)
     kind: Literal["simple", "virtual", "configurable", "bundle", "gift_card", "other"] = "simple"
     parent: str | None = Field(default=None, description="id of the configurable's or bundle's row")
 
@@ -82,7 +93,7 @@ class Shipping(Model):
     title: str = ""
     amount: Money
     tax: Money
-    tax_percent: Decimal = Field(default=Decimal(0), ge=0, le=100)
+    tax_percent: Percent = Decimal(0)
 
 
 class Fee(Model):
@@ -92,7 +103,7 @@ class Fee(Model):
     title: str = ""
     amount: Money
     tax: Money
-    tax_percent: Decimal = Field(default=Decimal(0), ge=0, le=100)
+    tax_percent: Percent = Decimal(0)
 
 
 class Tax(Model):
@@ -100,7 +111,7 @@ class Tax(Model):
 
     code: Text
     title: str = ""
-    percent: Decimal = Field(default=Decimal(0), ge=0, le=100)
+    percent: Percent = Decimal(0)
     amount: Money
     transaction_id: str = ""
     document_id: str = ""
@@ -165,7 +176,7 @@ class Payment(Model):
 class ShipmentWish(Model):
     """A part of the order that the buyer wants delivered apart."""
 
-    lines: dict[str, Decimal] = Field(description="Quantity by line id")
+    lines: dict[str, Quantity] = Field(description="Quantity by line id")
     address: Address | None = None
     method: str = ""
     not_before: UtcDatetime | None = None
@@ -189,7 +200,7 @@ class Order(Model):
     placed_at: UtcDatetime
     currency: str
     base_currency: str = ""
-    base_rate: Decimal = Field(default=Decimal(1), gt=0, description="Order currency units for one base currency unit")
+    base_rate: Rate = Field(default=Decimal(1), description="Order currency units for one base currency unit")
     base_total: Money | None = None
     total: Money = Field(description="What the payments must sum up to")
     customer: Customer
@@ -216,6 +227,13 @@ class Order(Model):
         decimals_of(value)
         return value
 
+    @field_validator("base_currency")
+    @classmethod
+    def _known_if_given(cls, value: str) -> str:
+        if value:
+            decimals_of(value)
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> "Order":
         ids = [line.id for line in self.lines]
@@ -224,19 +242,45 @@ class Order(Model):
             raise ValueError(f"lines: id {', '.join(twice)} is used more than once; give every line its own id")
         for line in self.lines:
             if line.parent is not None and (line.parent not in ids or line.parent == line.id):
-                raise ValueError(f"lines: parent {line.parent!r} of line {line.id!r} is not another line of this order")
-        for discount in self.discounts:
-            if (discount.level is DiscountLevel.LINE) != (discount.line is not None):
-                raise ValueError("discounts: a line discount names its line, and only a line discount does")
+                raise ValueError(
+                    f"lines: parent {line.parent!r} of line {line.id!r} is not another line of this order; "
+                    f"use one of {_named(set(ids) - {line.id})}, or leave it out"
+                )
+        for i, discount in enumerate(self.discounts):
+            if discount.level is DiscountLevel.LINE and discount.line is None:
+                raise ValueError(f"discounts[{i}].line: is missing; level 'line' needs one of {_named(ids)}")
+            if discount.level is not DiscountLevel.LINE and discount.line is not None:
+                raise ValueError(
+                    f"discounts[{i}].line: {discount.line!r} goes with level 'line' only; this one has level "
+                    f"{discount.level.value!r}, leave the line out"
+                )
             if discount.line is not None and discount.line not in ids:
-                raise ValueError(f"discounts: line {discount.line!r} is not a line of this order")
-        for wish in self.shipment_wishes:
-            unknown = sorted(set(wish.lines) - set(ids))
-            if unknown:
-                raise ValueError(f"shipment_wishes: {', '.join(unknown)} is not a line of this order")
+                raise ValueError(
+                    f"discounts[{i}].line: {discount.line!r} is not a line of this order; use one of {_named(ids)}"
+                )
+        wished: dict[str, Decimal] = {}
+        for i, wish in enumerate(self.shipment_wishes):
+            for id_, quantity in wish.lines.items():
+                if id_ not in ids:
+                    raise ValueError(
+                        f"shipment_wishes[{i}].lines: {id_!r} is not a line of this order; use one of {_named(ids)}"
+                    )
+                wished[id_] = wished.get(id_, Decimal(0)) + quantity
+        for line in self.lines:
+            if wished.get(line.id, Decimal(0)) > line.quantity:
+                raise ValueError(
+                    f"shipment_wishes: {wished[line.id]} of line {line.id!r} are asked for; "
+                    f"the order has {line.quantity}, ask for no more"
+                )
         for path, money in _amounts(self):
             if money.currency != self.currency:
-                raise ValueError(f"{path}: {money} is not in the order currency {self.currency}")
+                raise ValueError(
+                    f"{path}: {money} is not in the order currency {self.currency}; give every amount in it"
+                )
+        if self.base_total is not None and self.base_currency and self.base_total.currency != self.base_currency:
+            raise ValueError(
+                f"base_total: {self.base_total} is not in the base currency {self.base_currency}; give it in that one"
+            )
         return self
 
     @property
@@ -255,22 +299,27 @@ def content(order: Order) -> dict[str, Any]:
     return order.model_dump(mode="json", exclude={"shop_id"}, exclude_defaults=True)
 
 
-def differences(known: dict[str, Any], given: dict[str, Any], path: str = "") -> list[str]:
-    """Where two contents differ, one line each: `lines[0].quantity: known 1, given 2`."""
-    found: list[str] = []
-    for name in sorted(set(known) | set(given)):
-        at = f"{path}.{name}" if path else name
-        old, new = known.get(name), given.get(name)
-        if old == new:
-            continue
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, at)
-        elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-            for i, (a, b) in enumerate(zip(old, new, strict=True)):
-                found += differences({"": a}, {"": b}, f"{at}[{i}]") if a != b else []
-        else:
-            found.append(f"{re.sub(r'[.]+$', '', at)}: known {_short(old)}, given {_short(new)}")
-    return found
+def differences(known: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    """Where two contents differ, one line each: `lines[0].quantity: known "1", given "2"`."""
+    return list(_differences("", known, given))
+
+
+def _differences(at: str, old: Any, new: Any) -> Iterator[str]:
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(set(old) | set(new)):
+            yield from _differences(f"{at}.{name}" if at else name, old.get(name), new.get(name))
+    elif isinstance(old, list) and isinstance(new, list):
+        for i, (one, other) in enumerate(zip_longest(old, new)):
+            yield from _differences(f"{at}[{i}]", one, other)
+    else:
+        yield f"{at}: known {_short(old)}, given {_short(new)}"
+
+
+def _named(ids: Iterable[str]) -> str:
+    shown = sorted(ids)
+    return ", ".join(shown[:10]) + (", ..." if len(shown) > 10 else "") if shown else "none"
 
 
 def _short(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import model_validator
+
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
 from commerce.order import Order
@@ -37,6 +39,13 @@ class EntryState(Model):
     failed_attempts: int = 0
     pending_attempts: int = 0
 
+    @model_validator(mode="after")
+    def _one_currency(self) -> "EntryState":
+        for money in (self.assigned, *(payment.amount for payment in self.collected)):
+            if money.currency != self.amount.currency:
+                raise ValueError(f"entry {self.key}: {money} is not in the entry's currency {self.amount.currency}")
+        return self
+
 
 class Payable(StrEnum):
     """What an entry's state means for the order that waits for it."""
@@ -52,18 +61,18 @@ class Payable(StrEnum):
 
 def judge(state: EntryState, *, was_captured: bool) -> Payable:
     """The meaning of a state. `was_captured`: this order has seen the full amount before."""
-    taken = sum(payment.amount.minor for payment in state.collected)
-    if taken > state.amount.minor:
+    held = taken(state)
+    if state.amount < held:
         return Payable.OVERPAID
     if state.status is EntryStatus.CANCELED:
         # Canceled with money in it is nobody's plan: the money must be named to a person.
         return Payable.CANCELED
     if state.status is EntryStatus.BALANCED:
         # Balanced with less money than the amount: somebody settled it by hand, and says why, or it is a mistake.
-        return Payable.CAPTURED if taken == state.amount.minor else Payable.SETTLED_OTHERWISE
+        return Payable.CAPTURED if held == state.amount else Payable.SETTLED_OTHERWISE
     if was_captured:
         return Payable.REOPENED
-    return Payable.PARTLY if taken else Payable.WAITING
+    return Payable.PARTLY if held else Payable.WAITING
 
 
 def taken(state: EntryState) -> Money:

@@ -37,7 +37,8 @@ def require(text: str, limit: Limit) -> str:
     """The text itself when it fits; raises DoesNotFit with field, length and limit when not."""
     length = measure(text, limit.unit)
     if length > limit.size:
-        raise DoesNotFit(f"{limit.field} takes {limit.size} {limit.unit}, the value has {length}: {text[:40]!r}…")
+        # Without the text itself: names and addresses do not belong into failures.
+        raise DoesNotFit(f"{limit.field} takes {limit.size} {limit.unit}, the value has {length}")
     return text
 
 
@@ -46,6 +47,8 @@ def shorten(text: str, limit: Limit, mark: str = "…") -> str:
     if measure(text, limit.unit) <= limit.size:
         return text
     room = limit.size - measure(mark, limit.unit)
+    if room < 0:
+        room, mark = limit.size, ""
     kept = ""
     used = 0
     for cluster in regex.findall(r"\X", text):

@@ -52,6 +52,11 @@ def is_on_account(order: Order) -> bool:
     return any(p.state is PaymentState.ON_ACCOUNT for p in order.payments)
 
 
+def on_account_total(order: Order) -> Money:
+    """What the buyer pays later, by the terms."""
+    return total((p.amount for p in order.payments if p.state is PaymentState.ON_ACCOUNT), order.currency)
+
+
 def mismatches(order: Order) -> list[str]:
     """Every rule that the order breaks, with the difference; empty when it adds up."""
     found: list[str] = []
@@ -81,10 +86,18 @@ def mismatches(order: Order) -> list[str]:
             )
     for name, amount in _never_negative(order):
         if amount.minor < 0:
-            found.append(f"{name}: {amount} is negative")
+            found.append(f"{name}: {amount} is negative; money taken off is a discount")
     if is_on_account(order) and amount_due(order):
         found.append(f"payments: {amount_due(order)} is due by link in an order on account; use one or the other")
-    if order.base_total is not None and order.base_total.currency != order.currency:
+    if order.base_total is None:
+        return found
+    if order.base_total.currency == order.currency:
+        off = order.base_total - order.total
+        if off:
+            found.append(
+                f"base_total: total is {order.total}, but base_total says {order.base_total} (difference {off})"
+            )
+    else:
         decimals = decimals_of(order.base_total.currency)
         converted = order.total.decimal() / order.base_rate
         # Shops convert row by row: allow one minor unit of the base currency for each row.
@@ -98,6 +111,10 @@ def mismatches(order: Order) -> list[str]:
 
 def _never_negative(order: Order) -> list[tuple[str, Money]]:
     amounts = [("total", order.total)]
+    for i, line in enumerate(order.lines):
+        amounts += [(f"lines[{i}].{name}", getattr(line, name)) for name in ("unit_price", "total", "tax")]
+    if order.shipping is not None:
+        amounts += [("shipping.amount", order.shipping.amount), ("shipping.tax", order.shipping.tax)]
     amounts += [(f"discounts[{i}].amount", d.amount) for i, d in enumerate(order.discounts)]
     amounts += [(f"gift_cards[{i}].amount", c.amount) for i, c in enumerate(order.gift_cards)]
     amounts += [(f"payments[{i}].amount", p.amount) for i, p in enumerate(order.payments)]

@@ -1,4 +1,4 @@
-"""The seed world that every stand-in loads its own view of: stores, articles, customers. One place, so that they agree."""
+"""The seed world that every stand-in loads its own view of: stores, articles, customers. One place for all to agree."""
 
 from dataclasses import dataclass
 from decimal import Decimal

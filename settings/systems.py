@@ -1,5 +1,6 @@
 """Which code serves which kind of system: the one place, beside the configuration, that knows."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,10 @@ from activities.magento.feed import MagentoOrders
 from activities.magento.notifications import MagentoListener
 from activities.magento.settings import MagentoSettings
 from activities.salesforce.client import SalesforceClient
+from commerce.failures import Family, SystemFailure
 from settings.model import Settings
+
+log = logging.getLogger("holdfast.settings")
 
 
 @dataclass
@@ -27,8 +31,21 @@ class Connected:
 
     activities: dict[str, list[Callable[..., Any]]] = field(default_factory=dict)
     probes: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    setup_checks: dict[str, Callable[[], Awaitable[list[str]]]] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    async def setup_problems(self) -> list[str]:
+        """What is wrong with the systems' own set-up, one line each. A system that is away is not checked now."""
+        found: list[str] = []
+        for name, check in self.setup_checks.items():
+            try:
+                found += [f"systems.{name}: {problem}" for problem in await check()]
+            except SystemFailure as failure:
+                if failure.family is not Family.TRANSIENT:
+                    found.append(f"systems.{name}: {failure}")
+                log.warning("the set-up of %s could not be checked: %s", name, failure)
+        return found
 
     async def close(self) -> None:
         for close in reversed(self.closers):
@@ -48,7 +65,7 @@ def listeners(settings: Settings) -> dict[str, Listener]:
     for name, system in settings.systems.items():
         if isinstance(system.settings, MagentoSettings):
             found[name] = MagentoListener(system.settings, system=name)
-        elif isinstance(system.settings, JustOnSettings):
+        elif isinstance(system.settings, JustOnSettings) and system.settings.webhook_secret is not None:
             found[name] = JustOnNotifications(system.settings, system=name)
     return found
 
@@ -78,6 +95,7 @@ def _financialforce(connected: Connected, name: str, settings: Any, ledger: Ledg
         erp.cancel_order,
     ]
     connected.probes[name] = erp.client.probe
+    connected.setup_checks[name] = erp.verify_setup
     connected.closers.append(erp.close)
 
 

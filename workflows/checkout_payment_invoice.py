@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
         OrderView,
         Stage,
     )
+    from commerce.goods import goods
     from commerce.invoice_check import invoice_problems
     from commerce.money import Money
     from commerce.order import CustomerKind, Order, content, differences
@@ -124,7 +125,7 @@ class CheckoutPaymentInvoice(CheckoutUndo):
 
     async def _find_items(self) -> ErpItems:
         plan = self._need_plan()
-        skus = tuple(dict.fromkeys(line.sku for line in self._order.lines))
+        skus = tuple(dict.fromkeys(line.sku for line in goods(self._order)))
         items = await self._do(
             "find items", plan.erp, Erp.find_items, lambda: FindItems(skus=skus, order_key=self._key)
         )
@@ -314,20 +315,21 @@ class CheckoutPaymentInvoice(CheckoutUndo):
         plan = self._need_plan()
         self._enter(Stage.BILLING, plan.billing)
         self._undo.append(("billing", self._undo_billing))
-        self._add(
-            await self._do(
-                "create billing order",
-                plan.billing,
-                Billing.ensure_order,
-                lambda: EnsureBillingOrder(
-                    order=self._order,
-                    customer=self._known_customer(),
-                    entry_key=self._key if self._entry else "",
-                    already_paid=captured(self._order),
-                ),
-            )
+        billing_order = await self._do(
+            "create billing order",
+            plan.billing,
+            Billing.ensure_order,
+            lambda: EnsureBillingOrder(
+                order=self._order,
+                customer=self._known_customer(),
+                entry_key=self._key if self._entry else "",
+                already_paid=captured(self._order),
+            ),
         )
+        self._add(billing_order)
         self._note("waits", "the invoice run bills the order")
+        if not billing_order.adopted:  # one that was there may be billed already; a new one cannot be
+            await self._hear_of_invoice()
         invoice = await self._check("await invoice", self._await_invoice)
         self._invoice = invoice
         self._add(
@@ -365,11 +367,15 @@ class CheckoutPaymentInvoice(CheckoutUndo):
                     system=plan.billing,
                     amount=gross_total(self._order),
                 )
-            await self._hear(
-                "billing",
-                until=workflow.now() + timedelta(seconds=plan.invoice_poll),
-                summary="look for the invoice again",
-            )
+            await self._hear_of_invoice()
+
+    async def _hear_of_invoice(self) -> None:
+        """Wait for news from billing; after a while look without."""
+        await self._hear(
+            "billing",
+            until=workflow.now() + timedelta(seconds=self._need_plan().invoice_poll),
+            summary="look for the invoice",
+        )
 
     async def _confirm_money(self) -> None:
         """A failure that comes after the success must reach a person before anything is written back."""

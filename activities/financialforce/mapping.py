@@ -1,11 +1,8 @@
 """Orders and money in our words and in FinancialForce's. Pure functions; every amount is kept to the minor unit.
 
-What becomes of an order's rows: a row without a parent is one line. Of a configurable, the row with the price is the
-line (the shop gives it the variant's SKU) and the child without money is left out. Of a bundle, the children are the
-goods and are lines; the bundle's own row is a line only where it carries the price, and then children without money
-are left out, because the ERP's kit item brings them. A child with money of its own is always a line: no amount is
-dropped. Shipping, fees, duties and discounts are lines with items of their own. Gift cards and store credit are
-payments: they stand in the order data and not among the lines. Sum of lines + tax = the order's gross total.
+What becomes of an order's rows is a rule of the shared language (`commerce/goods.py`). Shipping, fees, duties and
+discounts are lines with items of their own. Gift cards and store credit are payments: they stand in the order data and
+not among the lines. Sum of lines + tax = the order's gross total.
 """
 
 import base64
@@ -19,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 from activities.financialforce import limits
 from activities.financialforce.settings import ChargeItems, FieldNames
+from commerce.goods import goods
 from commerce.model import Model
 from commerce.money import Money, rounded, total
-from commerce.order import Address, Line, Order, content
+from commerce.order import Address, Order, content
 from commerce.text import DoesNotFit, Limit, measure, require, shorten
 from commerce.totals import gross_total, tax_total
 
@@ -82,24 +80,6 @@ def erp_order(order: Order, items: ChargeItems) -> ErpOrder:
             f"lines and tax of order {order.key} add up to {booked}, its gross total is {gross_total(order)}"
         )
     return ErpOrder(lines=tuple(lines), tax=tax.decimal(), gross=gross_total(order))
-
-
-def goods(order: Order) -> tuple[Line, ...]:
-    """The rows that become lines, in the order's own sequence (rules at the top of this module)."""
-    rows = {row.id: row for row in order.lines}
-    with_children = {row.parent for row in order.lines if row.parent is not None}
-
-    def is_line(row: Line) -> bool:
-        if row.total or row.tax:
-            return True
-        parent = rows[row.parent] if row.parent is not None else None
-        if parent is not None and parent.kind == "configurable":
-            return False
-        if parent is not None and parent.kind == "bundle":
-            return not (parent.total or parent.tax)
-        return not (row.kind == "bundle" and row.id in with_children)
-
-    return tuple(row for row in order.lines if is_line(row))
 
 
 def _line(order: Order, id: str, sku: str, title: str, quantity: Decimal, amount: Money) -> ErpLine:

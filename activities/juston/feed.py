@@ -13,12 +13,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.changes import Change, Page
+from activities.juston.billing import PRELIMINARY
 from activities.juston.book import CashBook
 from activities.juston.mapping import EntryRecord, moment, relation
 from activities.juston.settings import JustOnSettings
 from activities.salesforce.client import SalesforceClient, quote
 from activities.salesforce.soql import chunks, in_list
 from commerce.failures import Family, SystemFailure
+from commerce.payment import EntryStatus
 
 # The platform is younger than its first records can be.
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
@@ -207,6 +209,8 @@ class JustOnInvoices(_Feed):
                 what="billing",
                 digest=_digest(_path(row, column) for column in state),
                 at=max(moment(_path(row, path)) for path in _stamps(row, invoice)),
+                quiet=not (row.get(fields.build_error) or row.get(fields.canceled))
+                and _path(row, f"{invoice}.{fields.invoice_status}") in (None, *PRELIMINARY),
             )
             for row in rows
             if row.get(fields.order_key)
@@ -219,7 +223,9 @@ def literal(at: datetime) -> str:
 
 
 def _entry_change(record: EntryRecord) -> Change:
-    return Change(order_key=record.state.key, what="entry", digest=record.digest, at=record.modified_at)
+    state = record.state
+    quiet = state.status is EntryStatus.OPEN and not (state.assigned or state.collected or state.failed_attempts)
+    return Change(order_key=state.key, what="entry", digest=record.digest, at=record.modified_at, quiet=quiet)
 
 
 def _odd_change(key: str, problem: str) -> Change:

@@ -57,8 +57,8 @@ class EntryRecord:
 
     @property
     def digest(self) -> str:
-        """Equal for equal states."""
-        parts = [self.state.model_dump_json(), self.invoice_id, *(one.model_dump_json() for one in self.refunded)]
+        """Equal for equal states of the money; the invoice of the entry is the billing feed's news."""
+        parts = [self.state.model_dump_json(), *(one.model_dump_json() for one in self.refunded)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

@@ -96,7 +96,9 @@ def _one_entry_per_key(org: Org, new: Doc, old: Doc | None) -> None:
     key = new.get("JPAY1__AssignmentKey__c")
     if not key or (old and old.get("JPAY1__AssignmentKey__c") == key) or current(org.store).duplicate_keys == "allow":
         return
-    taken = [row["Id"] for row in org.find(ENTRY, "JPAY1__AssignmentKey__c", key)]
+    # A canceled entry gives its key free again (inferred; the vendor says nothing about it).
+    there = org.find(ENTRY, "JPAY1__AssignmentKey__c", key)
+    taken = [row["Id"] for row in there if row.get("JPAY1__Status__c") != "Canceled"]
     taken += [row["id"] for row in org.store.table(PROMISED).where("key", key.lower())]
     for other in taken:
         if other != new.get("Id"):

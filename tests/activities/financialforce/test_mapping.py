@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.financialforce import limits, mapping
-from activities.financialforce.mapping import address_fields, erp_order, external_id, goods, order_data
+from activities.financialforce.mapping import address_fields, erp_order, external_id, order_data
 from activities.financialforce.settings import ChargeItems, FieldNames
 from activities.salesforce import wire
+from commerce.goods import goods
 from commerce.money import Money, rounded, total
 from commerce.order import Address, Order, Shipping
 from commerce.text import DoesNotFit, measure

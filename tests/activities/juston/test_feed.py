@@ -103,6 +103,7 @@ async def test_billing_orders_are_read_until_their_invoice(
     found, _ = await everything(source, cursor)
     billed = next(change for change in found if change.order_key == placed.key)
     assert billed.digest != waiting.digest
+    assert (waiting.quiet, billed.quiet) == (True, False)
     fetched = await source.fetch(placed.key)
     assert fetched is not None
     assert fetched.digest == billed.digest

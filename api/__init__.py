@@ -1,0 +1,1 @@
+"""HTTP: portals, vendors' notifications, and the operators' console."""

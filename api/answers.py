@@ -1,0 +1,228 @@
+"""What the API answers about an order, from its run while it is open, else from the ledger."""
+
+from datetime import timedelta
+
+from pydantic import Field
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.common import QueryRejectCondition
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.ledger.store import KnownOrder
+from api.backing import Backing
+from api.errors import AWAY, Refusal
+from api.explain import next_step
+from commerce.documents import CLOSED_STAGES, Case, CheckoutResult, Document, Event, OrderView, Stage
+from commerce.model import Model, UtcDatetime
+from commerce.money import Money
+from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
+from workflows.names import STAGE, WAITING_ON, checkout_id
+
+ASK_WITHIN = timedelta(seconds=3)  # a run with a worker answers in milliseconds
+
+
+class Links(Model):
+    self: str = Field(description="The order here")
+    temporal_ui: str | None = Field(default=None, description="The order's run in the Temporal UI")
+
+
+class _Standing(Model):
+    order_key: str = Field(examples=["de:000000123"])
+    stage: Stage
+    payment_link: str | None = Field(
+        default=None, description="Where the buyer pays; null when there is nothing to pay"
+    )
+    payment_state: str = Field(description="due, captured, on account, paid at the shop, or not asked yet")
+    waiting_on: str
+    cases: tuple[Case, ...] = Field(description="What a person has to decide")
+    next: str = Field(description="What the order waits for and what to do, in plain words")
+    links: Links
+
+
+class CheckoutAnswer(_Standing):
+    """What a portal shows its buyer."""
+
+    amount: Money
+
+
+class OrderAnswer(_Standing):
+    """All that is known of one order."""
+
+    store: str
+    number: str
+    live: bool = Field(description="false: the run could not be asked; this is what is known without it")
+    amount: Money | None = Field(default=None, description="null: not known before the run's first step")
+    cancel_requested: bool = False
+    documents: tuple[Document, ...] = ()
+    timeline: tuple[Event, ...] = ()
+    result: CheckoutResult | None = None
+    received_at: UtcDatetime | None = None
+
+
+class Found(Model):
+    """One row of a search."""
+
+    order_key: str
+    store: str
+    number: str
+    stage: str = Field(description="the stage that it ended in, or 'open'")
+    amount: Money
+    received_at: UtcDatetime
+    links: Links
+
+
+def links_of(backing: Backing, store: str, number: str) -> Links:
+    run = backing.run_url(checkout_id(f"{store}:{number}"))
+    return Links(self=backing.order_url(store, number), temporal_ui=run)
+
+
+def checkout_answer(backing: Backing, view: OrderView, cases: tuple[Case, ...]) -> CheckoutAnswer:
+    return CheckoutAnswer(
+        order_key=view.order_key,
+        stage=view.stage,
+        payment_link=_payable_link(view),
+        payment_state=view.payment_state,
+        amount=view.amount,
+        waiting_on=view.waiting_on,
+        cases=cases,
+        next=next_step(view.stage, view.waiting_on, cases),
+        links=links_of(backing, view.store, view.number),
+    )
+
+
+def order_answer(
+    backing: Backing, view: OrderView, cases: tuple[Case, ...], known: KnownOrder | None, *, live: bool = True
+) -> OrderAnswer:
+    return OrderAnswer(
+        order_key=view.order_key,
+        store=view.store,
+        number=view.number,
+        live=live,
+        stage=view.stage,
+        next=next_step(view.stage, view.waiting_on, cases, live=live),
+        amount=view.amount,
+        payment_link=_payable_link(view),
+        payment_state=view.payment_state,
+        waiting_on=view.waiting_on,
+        cancel_requested=view.cancel_requested,
+        documents=view.documents,
+        timeline=view.timeline,
+        cases=cases,
+        result=known.result if known else None,
+        received_at=known.received_at if known else None,
+        links=links_of(backing, view.store, view.number),
+    )
+
+
+def _payable_link(view: OrderView) -> str | None:
+    """A link whose payment would be too late or a second one is not handed out."""
+    asked = view.payment_state == "due" and view.stage not in CLOSED_STAGES and view.stage is not Stage.UNDOING
+    return view.payment_link or None if asked else None
+
+
+def found(backing: Backing, known: KnownOrder) -> Found:
+    return Found(
+        order_key=known.key,
+        store=known.store,
+        number=known.number,
+        stage=known.stage or "open",
+        amount=known.amount,
+        received_at=known.received_at,
+        links=links_of(backing, known.store, known.number),
+    )
+
+
+async def order_now(backing: Backing, store: str, number: str) -> OrderAnswer:
+    """The order as it is. Raises Refusal (404, or 503 when nobody can say)."""
+    key = f"{store}:{number}"
+    known = await backing.ledger.order(key)
+    if known is not None and known.stage and known.view is not None:
+        return order_answer(backing, known.view, await _open_cases(backing, key), known)
+    try:
+        client = await backing.engine.client()
+        view = await _ask_run(client, key)
+    except Refusal:
+        if known is None:
+            raise
+        return await _without_run(backing, known)
+    except RPCError as err:
+        if err.status is RPCStatusCode.NOT_FOUND:
+            if known is None:
+                raise not_found(key) from None
+            return await _without_run(backing, known, lost="no run of it is in Temporal")
+        if err.status not in AWAY:
+            raise
+        return await _silent(backing, store, number, known)
+    except WorkflowQueryFailedError:
+        return await _silent(backing, store, number, known)
+    except WorkflowQueryRejectedError as err:
+        again = await backing.ledger.order(key)
+        if again is not None and again.stage and again.view is not None:
+            return order_answer(backing, again.view, await _open_cases(backing, key), again)
+        status = err.status.name.lower() if err.status else "closed"
+        if again is None:
+            raise not_found(key) from None
+        return await _without_run(backing, again, lost=f"its run was {status} from outside")
+    return order_answer(backing, view, view.cases, known)
+
+
+def not_found(key: str) -> Refusal:
+    return Refusal(404, "not-found", f"order {key} is not known; check store and number, or place it first")
+
+
+async def _ask_run(client: Client, key: str) -> OrderView:
+    handle = client.get_workflow_handle_for(CheckoutPaymentInvoice.run, checkout_id(key))
+    return await handle.query(
+        CheckoutPaymentInvoice.view, reject_condition=QueryRejectCondition.NOT_OPEN, rpc_timeout=ASK_WITHIN
+    )
+
+
+async def _silent(backing: Backing, store: str, number: str, known: KnownOrder | None) -> OrderAnswer:
+    """No worker answers for the run: its search attributes tell where it stands."""
+    key = f"{store}:{number}"
+    described = await backing.engine.look(checkout_id(key))
+    if described is None or described.status is not WorkflowExecutionStatus.RUNNING:
+        if known is None:
+            raise not_found(key)
+        return await _without_run(backing, known)
+    attributes = described.typed_search_attributes
+    stage = Stage(attributes.get(STAGE) or Stage.RECEIVED.value)
+    waiting_on = attributes.get(WAITING_ON) or ""
+    cases = await _open_cases(backing, key)
+    return OrderAnswer(
+        order_key=key,
+        store=store,
+        number=number,
+        live=False,
+        stage=stage,
+        next=next_step(stage, waiting_on, cases, live=False),
+        amount=known.amount if known else None,
+        payment_state="unknown",
+        waiting_on=waiting_on,
+        cases=cases,
+        received_at=known.received_at if known else described.start_time,
+        links=links_of(backing, store, number),
+    )
+
+
+async def _without_run(backing: Backing, known: KnownOrder, *, lost: str = "") -> OrderAnswer:
+    """What the ledger alone knows of an order that did not end. `lost`: why no run will answer any more."""
+    cases = await _open_cases(backing, known.key)
+    text = f"The order never ended, and {lost}; look it up in every system, then place the rest by hand."
+    return OrderAnswer(
+        order_key=known.key,
+        store=known.store,
+        number=known.number,
+        live=False,
+        stage=Stage.RECEIVED,
+        next=text if lost else next_step(Stage.RECEIVED, "", cases, live=False),
+        amount=known.amount,
+        payment_state="unknown",
+        waiting_on="",
+        cases=cases,
+        received_at=known.received_at,
+        links=links_of(backing, known.store, known.number),
+    )
+
+
+async def _open_cases(backing: Backing, key: str) -> tuple[Case, ...]:
+    return tuple(await backing.ledger.open_cases(order_key=key))

@@ -1,0 +1,82 @@
+"""Puts the API together. It starts while Temporal or PostgreSQL is away, and says so until they are back."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from activities.ledger.database import migrate
+from api import checkouts, health, orders, oversight, parked, reference, returns, webhooks
+from api.backing import Backing
+from api.errors import tell_errors
+from api.tracing import Tracing
+from settings.telemetry import wants_traces
+
+log = logging.getLogger("holdfast.api")
+TAGS = [
+    {"name": "checkouts", "description": "Place an order, get its payment link"},
+    {"name": "orders", "description": "Where an order stands, what it waits for, and how to stop it"},
+    {"name": "parked cases", "description": "What needs a person, and the decisions that move it"},
+    {"name": "notifications", "description": "Vendors tell what changed; their signature is their sign-in"},
+    {"name": "buyers", "description": "Where browsers come back to"},
+    {"name": "oversight", "description": "What else operators watch"},
+    {"name": "health", "description": "For load balancers"},
+]
+DESCRIPTION = (
+    "Portals place orders and get a payment link; vendors notify; operators decide what is parked. "
+    'Money is `{"minor": 12990, "currency": "EUR"}` in answers and may be written `"129.90 EUR"` in requests. '
+    'Times are UTC. Every refusal is `{"error": {"code", "message", "field"?, "details"?}}`.'
+)
+_MIGRATE_AGAIN_AFTER = 2.0  # seconds
+
+
+def create_app(backing: Backing) -> FastAPI:
+    """The whole API with its console. `backing` stays the caller's to close."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        migrating = asyncio.create_task(_migrate_when_there(backing))
+        yield
+        migrating.cancel()
+        await asyncio.gather(migrating, return_exceptions=True)
+
+    app = FastAPI(
+        title="Holdfast",
+        summary="Keeps a storefront, an ERP, a payment and a billing system in step.",
+        description=DESCRIPTION,
+        version=_version(),
+        openapi_tags=TAGS,
+        docs_url=None,  # FastAPI's page loads its scripts from elsewhere, which a closed network cannot
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=[Middleware(Tracing)] if wants_traces() else [],
+    )
+    app.state.backing = backing
+    tell_errors(app)
+    for room in (checkouts, orders, parked, webhooks, returns, oversight, health, reference):
+        app.include_router(room.router)
+    app.openapi = lambda: reference.describe(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _migrate_when_there(backing: Backing) -> None:
+    """The worker does the same; whoever comes first makes the tables."""
+    while True:
+        try:
+            await migrate(backing.ledger.engine)
+        except Exception as err:  # noqa: BLE001  # nothing else can be done than to say it and to try again
+            log.warning("the ledger cannot be prepared yet: %s", type(err).__name__)
+            await asyncio.sleep(_MIGRATE_AGAIN_AFTER)
+        else:
+            return
+
+
+def _version() -> str:
+    try:
+        return version("holdfast")
+    except PackageNotFoundError:
+        return "0"

@@ -82,6 +82,7 @@ class Stack:
         await self._engine(ports["temporal"], ports["ui"])
         if self._wants_sandbox():
             await self._sandbox(ports["sandbox"], ports["api"], tokens["notify"])
+        self.env["HOLDFAST__API__PORT"] = str(ports["api"])  # the worker sends buyers back there
         await self._worker()
         await self._api(ports["api"])
         self._keep_addresses()
@@ -174,7 +175,6 @@ class Stack:
         return True
 
     async def _api(self, port: int) -> None:
-        self.env["HOLDFAST__API__PORT"] = str(port)
         self.addresses.api = f"http://127.0.0.1:{port}"
         argv = [sys.executable, "-m", "api", "--config", str(self.config)]
 

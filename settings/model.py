@@ -55,7 +55,10 @@ class Store(Part):
     web_customer: str = Field(
         default="", description="Account of consumers and guests in the ERP, by its shop key; empty: {store}:web"
     )
-    return_url: str = Field(default="", description="Where buyers go after paying; empty: Holdfast's own page")
+    return_url: str = Field(
+        default="",
+        description="Where buyers are led after paying; empty: Holdfast's own page. They pass by the API first",
+    )
     payment_hours: float = Field(default=24, gt=0, le=24 * 90, description="How long a payment link may be used")
     erp_check_seconds: int = Field(
         default=5, ge=0, le=60, description="How long a buyer waits for the ERP's check before the link comes anyway"
@@ -69,14 +72,14 @@ class Store(Part):
     accept_on_account: bool = Field(default=True, description="Whether company buyers with terms may buy on account")
     portal: PortalSettings | None = Field(default=None, description="Where the store's portal hears of its orders")
 
-    def plan(self, code: str) -> Plan:
+    def plan(self, code: str, api_url: str) -> Plan:
         return Plan(
             storefront=self.storefront or "",
             erp=self.erp,
             payments=self.payments,
             billing=self.billing,
             web_customer_key=self.web_customer or f"{code}:web",
-            return_url=self.return_url,
+            return_url=f"{api_url}/v1/return/{code}",
             entry_lifetime=int(self.payment_hours * 3600),
             erp_check_wait=self.erp_check_seconds,
             invoice_poll=self.invoice_poll_seconds,
@@ -127,6 +130,11 @@ class ApiSettings(Part):
     )
     tokens: tuple[Token, ...] = Field(min_length=1, description="Who may use the API")
 
+    @property
+    def address(self) -> str:
+        """How browsers and vendors reach the API."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
 
 class Settings(Part):
     """The whole configuration."""
@@ -156,4 +164,5 @@ class Settings(Part):
         return self
 
     def plans(self) -> dict[str, Plan]:
-        return {code: store.plan(code) for code, store in self.stores.items()}
+        """The plan of each store. Buyers return to the API, which makes the run look at the entry at once."""
+        return {code: store.plan(code, self.api.address) for code, store in self.stores.items()}

@@ -8,6 +8,7 @@ moment. What was done is then undone in reverse (`checkout_undo.py`), and the re
 import asyncio
 from datetime import timedelta
 from functools import partial
+from urllib.parse import quote
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -191,7 +192,11 @@ class CheckoutPaymentInvoice(CheckoutUndo):
             plan.payments,
             Payments.ensure_entry,
             lambda: EnsureEntry(
-                key=self._key, order=self._order, amount=due, return_url=plan.return_url, expires_at=expires_at
+                key=self._key,
+                order=self._order,
+                amount=due,
+                return_url=f"{plan.return_url}/{quote(self._number, safe='')}",
+                expires_at=expires_at,
             ),
         )
         self._entry = entry

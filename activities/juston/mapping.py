@@ -96,7 +96,9 @@ def return_urls(task: EnsureEntry, settings: JustOnSettings) -> dict[str, str]:
     """The checkout's own return address for every outcome, else the configured ones. A return proves nothing."""
     names, urls, order = settings.wire, settings.return_urls, task.order
     if task.return_url:
-        return {names.success: task.return_url, names.failure: task.return_url, names.cancel: task.return_url}
+        outcomes = {names.success: "success", names.failure: "failure", names.cancel: "cancel"}
+        mark = "&" if "?" in task.return_url else "?"
+        return {name: f"{task.return_url}{mark}outcome={outcome}" for name, outcome in outcomes.items()}
     chosen = {names.success: urls.success, names.failure: urls.failure, names.cancel: urls.cancel}
     fill = {"store": percent(order.store, safe=""), "number": percent(order.number, safe="")}
     return {name: url.format(**fill) for name, url in chosen.items() if url}

@@ -26,8 +26,7 @@ class Backing:
 
     @property
     def public_url(self) -> str:
-        api = self.settings.api
-        return (api.public_url or f"http://{api.host}:{api.port}").rstrip("/")
+        return self.settings.api.address
 
     def order_url(self, store: str, number: str) -> str:
         return f"{self.public_url}/v1/orders/{store}/{quote(number, safe='')}"

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx2
+from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateNamespaceRequest
 from temporalio.service import RPCError
 
 from engine import postgres, temporal
@@ -29,6 +31,7 @@ from settings.connect import connect
 from workflows.names import CONTROL_QUEUE, WORKFLOW_QUEUE
 
 ROOT = Path(__file__).resolve().parent.parent
+RETENTION = Duration(seconds=90 * 86_400)
 PREFERRED = {"api": 8080, "temporal": 7233, "ui": 8233, "postgres": 54_320, "sandbox": 9100}
 
 
@@ -107,9 +110,18 @@ class Stack:
         else:
             await self._add(temporal.child(self.data / "temporal", port, ui_port, self._log("temporal")))
             self.addresses.temporal = f"127.0.0.1:{port}"
+            await self._keep_histories()
             self.addresses.temporal_ui = f"http://127.0.0.1:{ui_port}"
         self.env["TEMPORAL_ADDRESS"] = self.addresses.temporal
         self.env["HOLDFAST__API__TEMPORAL_UI"] = self.addresses.temporal_ui
+
+    async def _keep_histories(self) -> None:
+        """A development server forgets ended runs after a day; operators look further back than that."""
+        with _environment({"TEMPORAL_ADDRESS": self.addresses.temporal}):
+            client = await connect()
+        config = NamespaceConfig(workflow_execution_retention_ttl=RETENTION)
+        request = UpdateNamespaceRequest(namespace=client.namespace, config=config)
+        await client.workflow_service.update_namespace(request)
 
     async def _sandbox(self, port: int, api_port: int, notify_secret: str) -> None:
         ports_file = self.data / "sandbox.json"
@@ -246,6 +258,18 @@ def _free_row(first: int, count: int) -> int:
         if all(free_port(base + i) == base + i for i in range(count)):
             return base
     raise CannotStart(f"no {count} free ports in a row from {first} on")
+
+
+def is_in_use(data: Path) -> bool:
+    """Whether a stack runs in this folder now."""
+    try:
+        with (data / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from cli.checkout import checkout
+from cli.demo.command import demo
 from cli.screen import show_trouble
 from cli.trouble import Trouble
 from cli.up import up
@@ -21,6 +22,8 @@ app = typer.Typer(
 )
 app.command("up", short_help="Start everything here          starter.py up")(up)
 app.command("checkout", short_help="Place orders                   starter.py checkout orders.jsonl")(checkout)
+
+app.command("demo", short_help="Play it all, with an outage    starter.py demo --orders 24 --keep")(demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -116,7 +116,7 @@ async def _place_all(asked: list[Asked], api: Api, concurrency: int, screen: Scr
             async def one(order: Asked) -> Placed:
                 async with room:
                     placed = Placed(order.key, "refused", problem=order.problem) if order.problem else None
-                    placed = placed or await _place(order, api)
+                    placed = placed or await place(order, api)
                 progress.step()
                 if not screen.as_json:
                     for line in told(placed):
@@ -126,7 +126,8 @@ async def _place_all(asked: list[Asked], api: Api, concurrency: int, screen: Scr
             return list(await asyncio.gather(*(one(order) for order in asked)))
 
 
-async def _place(order: Asked, api: Api) -> Placed:
+async def place(order: Asked, api: Api) -> Placed:
+    """Place one order; tried again while Holdfast says that it cannot take orders just now."""
     for attempt in range(1, TRIES + 1):
         try:
             answer = await api.post("/v1/checkouts", order.text)

@@ -4,14 +4,24 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from settings.load import load
 
+# Of the shape of a public key, and nobody's.
+_STAND_IN_KEY = (
+    RSAPublicNumbers(65_537, (1 << 2047) | 1)
+    .public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
 # What a starting stack will set by itself: values of the right shape stand in until then.
 _WILL_BE_SET = {
     "HOLDFAST_LEDGER_URL": "postgresql://127.0.0.1/holdfast",
     "HOLDFAST_PORTAL_TOKEN": "stands-in-until-the-start-portal",
     "HOLDFAST_OPERATOR_TOKEN": "stands-in-until-the-start-operator",
-    "SANDBOX_MAGENTO_WEBHOOK_PUBLIC_KEY": "",
+    "SANDBOX_MAGENTO_WEBHOOK_PUBLIC_KEY": _STAND_IN_KEY,
     "SANDBOX_MAIL_HOST": "127.0.0.1",
     "SANDBOX_MAIL_PORT": "2525",
 }

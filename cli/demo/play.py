@@ -1,0 +1,255 @@
+"""The play: orders are placed, buyers pay, the ERP goes away and comes back, and every order is followed to its end."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.api import Api, order_path
+from cli.checkout import Asked, place
+from cli.demo.books import Books, Sandbox
+from cli.demo.buyers import Buyers
+from cli.demo.orders import Fate, Planned
+from cli.trouble import Trouble
+from commerce.documents import CLOSED_STAGES, Stage
+
+ERP = "salesforce"
+OUTAGE_SECONDS = 15.0
+LINKS_WITHIN_SECONDS = 45.0  # how long the outage is held for links that do not come
+OUTAGE_BY_SECONDS = 40.0  # the outage begins by then, even when fewer have paid
+LOOK_EVERY_SECONDS = 0.7
+PLACED_AT_ONCE = 3
+PAID_AT_ONCE = 4
+PAYMENT_SEEN_SECONDS = 30.0
+
+
+@dataclass
+class Course:
+    """One order on its way. `trouble`: what went wrong with placing, paying or cancelling it."""
+
+    planned: Planned
+    key: str = ""
+    stage: str = "to come"
+    link: str = ""
+    why_parked: list[str] = field(default_factory=list)
+    trouble: str = ""
+    paid: bool = False
+    linked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def standing(self) -> str:
+        """Its stage, or why it has none."""
+        if self.why_parked:
+            return "parked"
+        return "refused" if self.trouble and not self.key else self.stage
+
+    @property
+    def settled(self) -> bool:
+        """At its end, or waiting for a person, or never to be placed."""
+        ended = self.stage in {stage.value for stage in CLOSED_STAGES}
+        return ended or bool(self.why_parked) or (bool(self.trouble) and not self.key)
+
+
+@dataclass
+class Outage:
+    """What happened while the ERP was away."""
+
+    began: float | None = None
+    ended: float | None = None
+    placed: int = 0
+    linked: int = 0
+
+    def seconds(self, now: float) -> float:
+        return 0.0 if self.began is None else (self.ended or now) - self.began
+
+    @property
+    def on(self) -> bool:
+        return self.began is not None and self.ended is None
+
+
+class Play:
+    """`tell` hears of what happens, in one line each."""
+
+    def __init__(
+        self, planned: Sequence[Planned], api: Api, sandbox: Sandbox, buyers: Buyers, tell: Callable[[str], None]
+    ) -> None:
+        self.courses = [Course(p) for p in planned]
+        self.outage = Outage()
+        self.began = self.now()
+        self._api = api
+        self._sandbox = sandbox
+        self._buyers = buyers
+        self._tell = tell
+        self._away = asyncio.Event()
+        self._news = asyncio.Condition()  # somebody paid, or all orders were looked at again
+        self._placing = asyncio.Semaphore(PLACED_AT_ONCE)
+        self._paying = asyncio.Semaphore(PAID_AT_ONCE)
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def counts(self) -> Counter[str]:
+        """Orders by where they stand."""
+        return Counter(
+            "parked" if c.why_parked else "refused" if c.trouble and not c.key else c.stage for c in self.courses
+        )
+
+    @property
+    def paid(self) -> int:
+        return sum(course.paid for course in self.courses)
+
+    async def run(self, within: float) -> Books:
+        """All of it; the books before the first order. What is not settled `within` so many seconds stays as it is."""
+        self.began = self.now()
+        before = await self._sandbox.books()
+        looking = asyncio.create_task(self._look())
+        try:
+            async with asyncio.timeout(within), asyncio.TaskGroup() as group:
+                group.create_task(self._erp_goes_away())
+                for course in self.courses:
+                    if not course.planned.in_outage:
+                        group.create_task(self._one(course))
+                group.create_task(self._all_settled())
+        except TimeoutError:
+            self._tell(f"not all orders are settled within {within:.0f} s")
+        finally:
+            if self.outage.on:
+                await self._bring_back()
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+        return before
+
+    # ---- one order ---------------------------------------------------------------------------------------------------
+
+    async def _one(self, course: Course) -> None:
+        """Place it, and let its buyer do what the plan says."""
+        try:
+            async with self._placing:
+                await self._place(course)
+            await self._buyer(course)
+        except Trouble as trouble:
+            course.trouble = str(trouble)
+            self._tell(f"{course.key or course.planned.title}: {trouble}")
+
+    async def _place(self, course: Course) -> None:
+        planned = course.planned
+        if planned.shop_order is not None:
+            course.key = await self._sandbox.place_in_shop(planned.shop_order)
+            course.stage = Stage.RECEIVED.value
+            return
+        assert planned.order is not None
+        placed = await place(Asked("", planned.order.key, planned.order.model_dump_json()), self._api)
+        if placed.outcome == "refused":
+            raise Trouble("; ".join((f"order {planned.order.key} was refused: {placed.problem}", *placed.details)))
+        course.key = planned.order.key
+        course.stage = placed.stage or Stage.RECEIVED.value
+        self._take_link(course, placed.payment_link)
+
+    def _take_link(self, course: Course, link: str) -> None:
+        if link and not course.link:
+            course.link = link
+            course.linked.set()
+
+    async def _buyer(self, course: Course) -> None:
+        planned = course.planned
+        if planned.fate is Fate.PARKED or not planned.by_link:
+            return
+        await course.linked.wait()
+        if planned.fate is Fate.CANCELLED:
+            await self._cancel(course, "the buyer changed their mind")
+            return
+        if planned.fate is Fate.REFUNDED:
+            await self._away.wait()
+        async with self._paying:
+            await self._buyers.pay(course.link, declined=planned.declined)
+        course.paid = True
+        await self._spread_news()
+        if planned.fate is Fate.REFUNDED:
+            await self._payment_in_books(course)
+            await self._cancel(course, "the buyer paid and wants the money back")
+
+    async def _payment_in_books(self, course: Course) -> None:
+        until = self.now() + PAYMENT_SEEN_SECONDS
+        while self.now() < until:
+            payments = (await self._sandbox.books()).of("juston", "payments")
+            if any(payment["key"] == course.key and payment["total_minor"] for payment in payments):
+                return
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+        raise Trouble(f"the payment of order {course.key} is not in JustOn's books")
+
+    async def _cancel(self, course: Course, reason: str) -> None:
+        answer = await self._api.post(f"{order_path(course.key)}/cancel", {"reason": reason})
+        if answer.status >= 300:
+            raise Trouble(f"order {course.key} could not be cancelled: {answer.message}")
+
+    async def _all_settled(self) -> None:
+        async with self._news:
+            await self._news.wait_for(lambda: all(course.settled for course in self.courses))
+
+    # ---- the outage --------------------------------------------------------------------------------------------------
+
+    async def _erp_goes_away(self) -> None:
+        by_link = [c for c in self.courses if c.planned.by_link and c.planned.fate is Fate.COMPLETED]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OUTAGE_BY_SECONDS), self._news:
+                await self._news.wait_for(lambda: self.paid >= len(by_link) // 3)
+        late = [course for course in self.courses if course.planned.in_outage]
+        await self._sandbox.take_down(ERP)
+        self.outage.began = self.now()
+        self._away.set()
+        self._tell(f"the ERP is taken down; {len(late)} more orders are placed meanwhile")
+        buying = [asyncio.create_task(self._one(course)) for course in late]
+        linked = asyncio.gather(*(course.linked.wait() for course in late))
+        try:
+            await asyncio.wait({linked}, timeout=LINKS_WITHIN_SECONDS)
+            left = OUTAGE_SECONDS - self.outage.seconds(self.now())
+            await asyncio.sleep(max(left, 0))
+        finally:
+            self.outage.placed = len(late)
+            self.outage.linked = sum(course.linked.is_set() for course in late)
+            linked.cancel()
+            await self._bring_back()
+        await asyncio.gather(*buying)
+
+    async def _bring_back(self) -> None:
+        await self._sandbox.bring_back(ERP)
+        self.outage.ended = self.now()
+        self._tell(
+            f"the ERP is back after {self.outage.seconds(self.now()):.0f} s; {self.outage.linked} of "
+            f"{self.outage.placed} orders placed meanwhile had their payment link"
+        )
+
+    # ---- following ---------------------------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        """Ask for every order that is not settled, again and again."""
+        room = asyncio.Semaphore(6)
+        while True:
+            open_ones = [course for course in self.courses if course.key and not course.settled]
+            await asyncio.gather(*(self._within(room, self._look_at(course)) for course in open_ones))
+            await self._spread_news()
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def _spread_news(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+    async def _within(self, room: asyncio.Semaphore, work: Coroutine[Any, Any, None]) -> None:
+        async with room:
+            await work
+
+    async def _look_at(self, course: Course) -> None:
+        try:
+            answer = await self._api.get(order_path(course.key))
+        except Trouble:
+            return  # asked again in a moment; the deadline of the play names what stays silent
+        if answer.status != 200:
+            return  # an order of the shop is not known before the feed has brought it
+        view = answer.body
+        course.stage = view["stage"]
+        self._take_link(course, view.get("payment_link") or "")
+        course.why_parked = [f"{case['came_back']}. {case['do_next']}" for case in view["cases"]]
+        if course.why_parked:
+            self._tell(f"order {course.key} waits for a person: {course.why_parked[0]}")

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from activities.ledger.database import migrate
 from api import checkouts, health, orders, oversight, parked, reference, returns, webhooks
 from api.backing import Backing
+from api.console.app import console
 from api.errors import tell_errors
 from api.tracing import Tracing
 from settings.telemetry import wants_traces
@@ -60,6 +61,7 @@ def create_app(backing: Backing) -> FastAPI:
     for room in (checkouts, orders, parked, webhooks, returns, oversight, health, reference):
         app.include_router(room.router)
     app.openapi = lambda: reference.describe(app)  # type: ignore[method-assign]
+    app.mount("/console", console(backing))
     return app
 
 

@@ -27,16 +27,26 @@ async def read_model(request: Request, model: type[M]) -> M:
     """The body as `model`. Raises Refusal (400, 413, 422)."""
     body = await raw_body(request)
     try:
-        data = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+        data = parse_json(body)
     except ValueError as err:
         raise Refusal(400, "not-json", f"the body is not JSON: {err}; send application/json in UTF-8") from None
     if not isinstance(data, dict):
         raise Refusal(400, "not-json", "the body is not a JSON object; send one")
+    return as_model(data, model)
+
+
+def as_model(data: dict[str, Any], model: type[M]) -> M:
+    """Data from outside as `model`. Raises Refusal (422)."""
     _require_texts(data, "")
     try:
         return model.model_validate(data)
     except ValidationError as err:
         raise invalid(err.errors(include_url=False)) from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """JSON with numbers as Decimal. Raises ValueError."""
+    return json.loads(text, parse_float=Decimal, parse_constant=_no_number)
 
 
 def _no_number(text: str) -> NoReturn:

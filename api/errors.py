@@ -129,18 +129,20 @@ def error_json(refusal: Refusal) -> JSONResponse:
     return JSONResponse({"error": error}, refusal.status, headers=refusal.headers)
 
 
+FORESEEN: tuple[type[Exception], ...] = (
+    Refusal,
+    RequestValidationError,
+    HTTPException,
+    SystemFailure,
+    PoolExhausted,
+    ProgrammingError,
+    RPCError,
+)
+
+
 def tell_errors(app: FastAPI) -> None:
     async def answer(_: Request, err: Exception) -> JSONResponse:
         return error_json(refusal_of(err))
 
-    for kind in (
-        Refusal,
-        RequestValidationError,
-        HTTPException,
-        SystemFailure,
-        PoolExhausted,
-        ProgrammingError,
-        RPCError,
-        Exception,
-    ):
+    for kind in (*FORESEEN, Exception):
         app.add_exception_handler(kind, answer)

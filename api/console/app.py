@@ -1,0 +1,253 @@
+"""The console's addresses. What it changes goes the same way as through the API, with the same refusals."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode
+
+from fastapi.responses import RedirectResponse, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+
+from api.answers import OrderAnswer, order_now
+from api.auth import caller_of
+from api.backing import Backing
+from api.body import as_model, parse_json, raw_body
+from api.console import session as sessions
+from api.console.numbers import count
+from api.console.session import COOKIE, Session
+from api.errors import FORESEEN, Refusal, refusal_of
+from api.orders import CancelBody, cancel_order, search_orders
+from api.pages import page
+from api.parked import DecisionBody, decide_case, known_case
+from commerce.documents import CLOSED_STAGES, CancelRequest, Case
+
+_FORM_LIMIT = 64 * 1024  # bytes
+_PLAIN = {"decided": "The decision was taken and the order goes on.", "cancelled": "The order is being undone."}
+Page = Callable[[Request, Backing, Session], Awaitable[Response]]
+
+
+def console(backing: Backing) -> Starlette:
+    """To be mounted at /console."""
+
+    def signed_in(make: Page) -> Callable[[Request], Awaitable[Response]]:
+        @wraps(make)
+        async def run(request: Request) -> Response:
+            session = sessions.read(backing.settings.api.tokens, request.cookies.get(COOKIE, ""))
+            if session is None or not session.caller.may("operator"):
+                target = request.url.path if request.method == "GET" else "/console/"
+                return RedirectResponse(f"/console/login?{urlencode({'to': target})}", 303)
+            return await make(request, backing, session)
+
+        return run
+
+    async def sign_in_page(request: Request) -> Response:
+        return page("login.html", to=_own_page(request.query_params.get("to", "")), problem="")
+
+    async def sign_in(request: Request) -> Response:
+        form = await _form(request)
+        to = _own_page(form.get("to", ""))
+        presented = form.get("token", "")
+        found = caller_of(backing.settings.api.tokens, presented)
+        if found is None or not found.may("operator"):
+            problem = "This token may not use the console; it needs the role operator." if found else "Unknown token."
+            return page("login.html", status=403 if found else 401, to=to, problem=problem)
+        token = next(t for t in backing.settings.api.tokens if t.token.get_secret_value() == presented)
+        response = RedirectResponse(to, 303)
+        secure = backing.public_url.startswith("https:")
+        response.set_cookie(
+            COOKIE,
+            sessions.issue(token),
+            max_age=sessions.LASTS,
+            path="/console",
+            secure=secure,
+            httponly=True,
+            samesite="strict",
+        )
+        return response
+
+    async def error(request: Request, err: Exception) -> Response:
+        refusal = refusal_of(err)
+        session = sessions.read(backing.settings.api.tokens, request.cookies.get(COOKIE, ""))
+        answer = page("problem.html", status=refusal.status, session=session, refusal=refusal)
+        answer.headers.update(refusal.headers)
+        return answer
+
+    return Starlette(
+        routes=[
+            Route("/login", sign_in_page),
+            Route("/login", sign_in, methods=["POST"]),
+            Route("/logout", signed_in(_sign_out), methods=["POST"]),
+            Route("/", signed_in(_overview)),
+            Route("/orders", signed_in(_search)),
+            Route("/orders/{store}/{number}", signed_in(_order)),
+            Route("/orders/{store}/{number}/cancel", signed_in(_cancel), methods=["POST"]),
+            Route("/parked", signed_in(_parked)),
+            Route("/parked/{case_id:path}", signed_in(_case)),
+            Route("/parked/{case_id:path}", signed_in(_decide), methods=["POST"]),
+            Route("/quarantine", signed_in(_quarantine)),
+        ],
+        exception_handlers=dict.fromkeys((*FORESEEN, Exception), error),
+    )
+
+
+# ---- pages -----------------------------------------------------------------------------------------------------------
+
+
+async def _overview(_: Request, backing: Backing, session: Session) -> Response:
+    numbers = await count(backing, session.caller)
+    cases = await _open_cases(backing, session)
+    return page(
+        "overview.html",
+        session=session,
+        now=datetime.now(UTC),
+        numbers=numbers,
+        cases=cases,
+        ui=backing.settings.api.temporal_ui.rstrip("/"),
+        namespace=backing.engine.namespace,
+    )
+
+
+async def _search(request: Request, backing: Backing, session: Session) -> Response:
+    asked = request.query_params.get("q", "").strip()
+    orders = await search_orders(backing, session.caller.sees, asked, asked, 100)
+    if len(orders) == 1 and asked:
+        return RedirectResponse(f"/console/orders/{orders[0].store}/{quote(orders[0].number, safe='')}", 303)
+    return page("orders.html", session=session, asked=asked, orders=orders, now=datetime.now(UTC))
+
+
+async def _order(request: Request, backing: Backing, session: Session) -> Response:
+    store, number = request.path_params["store"], request.path_params["number"]
+    session.caller.require_store(store)
+    answer = await order_now(backing, store, number)
+    return _order_page(request, session, answer)
+
+
+def _order_page(
+    request: Request, session: Session, answer: OrderAnswer, *, problem: str = "", status: int = 200
+) -> Response:
+    return page(
+        "order.html",
+        status=status,
+        session=session,
+        order=answer,
+        ended=answer.stage in CLOSED_STAGES,
+        now=datetime.now(UTC),
+        done=_PLAIN.get(request.query_params.get("done", ""), ""),
+        problem=problem,
+    )
+
+
+async def _cancel(request: Request, backing: Backing, session: Session) -> Response:
+    store, number = request.path_params["store"], request.path_params["number"]
+    session.caller.require_store(store)
+    form = await _form(request, session)
+    try:
+        body = as_model({"reason": form.get("reason", "")}, CancelBody)
+        await cancel_order(backing, store, number, CancelRequest(by=session.caller.name, reason=body.reason))
+    except Refusal as refusal:
+        answer = await order_now(backing, store, number)
+        return _order_page(request, session, answer, problem=refusal.message, status=refusal.status)
+    return RedirectResponse(f"/console/orders/{store}/{quote(number, safe='')}?done=cancelled", 303)
+
+
+async def _parked(_: Request, backing: Backing, session: Session) -> Response:
+    cases = await _open_cases(backing, session)
+    return page("parked.html", session=session, cases=cases, now=datetime.now(UTC))
+
+
+async def _case(request: Request, backing: Backing, session: Session) -> Response:
+    case, is_open = await known_case(backing, session.caller, request.path_params["case_id"])
+    return _case_page(backing, session, case, is_open=is_open)
+
+
+def _case_page(
+    backing: Backing,
+    session: Session,
+    case: Case,
+    *,
+    is_open: bool,
+    problem: str = "",
+    given: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    return page(
+        "case.html",
+        status=status,
+        session=session,
+        case=case,
+        is_open=is_open,
+        problem=problem,
+        given=given or {},
+        run_url=backing.run_url(case.workflow_id),
+        now=datetime.now(UTC),
+    )
+
+
+async def _decide(request: Request, backing: Backing, session: Session) -> Response:
+    case_id = request.path_params["case_id"]
+    session.caller.require("approver")
+    form = await _form(request, session)
+    case, is_open = await known_case(backing, session.caller, case_id)
+    try:
+        await decide_case(backing, session.caller, case_id, _decision(form))
+    except Refusal as refusal:
+        return _case_page(
+            backing, session, case, is_open=is_open, problem=refusal.message, given=form, status=refusal.status
+        )
+    return RedirectResponse(f"/console/orders/{case.store}/{quote(case.number, safe='')}?done=decided", 303)
+
+
+def _decision(form: dict[str, str]) -> DecisionBody:
+    asked: dict[str, Any] = {"decision": form.get("decision", ""), "reason": form.get("reason", "")}
+    correction = form.get("correction", "").strip()
+    if asked["decision"] == "correct":
+        try:
+            asked["correction"] = parse_json(correction or "null")
+        except ValueError as err:
+            raise Refusal(422, "invalid", f"correction: this is not JSON: {err}", field="correction") from None
+    return as_model(asked, DecisionBody)
+
+
+async def _quarantine(_: Request, backing: Backing, session: Session) -> Response:
+    rows = await backing.ledger.quarantined()
+    shown = [(row, _readable(row.body)) for row in rows]
+    return page("quarantine.html", session=session, rows=shown, now=datetime.now(UTC))
+
+
+async def _sign_out(request: Request, _: Backing, session: Session) -> Response:
+    await _form(request, session)
+    response = RedirectResponse("/console/login", 303)
+    response.delete_cookie(COOKIE, path="/console", httponly=True, samesite="strict")
+    return response
+
+
+# ---- helpers ---------------------------------------------------------------------------------------------------------
+
+
+async def _form(request: Request, session: Session | None = None) -> dict[str, str]:
+    """The form's fields. With a session the form secret must be the session's. Raises Refusal (403)."""
+    text = (await raw_body(request, _FORM_LIMIT)).decode("utf-8", "replace")
+    form = {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
+    if session is not None and not sessions.same(form.pop("form_secret", ""), session.form_secret):
+        raise Refusal(403, "form", "this form was not made by this session; open the page again and send it anew")
+    return form
+
+
+async def _open_cases(backing: Backing, session: Session) -> list[Case]:
+    return [case for case in await backing.ledger.open_cases() if session.caller.sees(case.store)]
+
+
+def _own_page(path: str) -> str:
+    """Where to go after signing in: only to our own pages."""
+    return path if path.startswith("/console/") and "//" not in path and "\\" not in path else "/console/"
+
+
+def _readable(body: str) -> str:
+    try:
+        return json.dumps(json.loads(body), indent=1, ensure_ascii=False)
+    except ValueError:
+        return body

@@ -80,16 +80,21 @@ class Store(Part):
             billing=self.billing,
             web_customer_key=self.web_customer or f"{code}:web",
             return_url=f"{api_url}/v1/return/{code}",
-            entry_lifetime=int(self.payment_hours * 3600),
+            entry_lifetime=_seconds(self.payment_hours, 3600),
             erp_check_wait=self.erp_check_seconds,
             invoice_poll=self.invoice_poll_seconds,
-            invoice_patience=int(self.invoice_patience_hours * 3600),
+            invoice_patience=_seconds(self.invoice_patience_hours, 3600),
             retry_longest=self.retry_longest_seconds,
-            give_up_after=int(self.give_up_days * 86_400),
-            remind_every=int(self.remind_hours * 3600),
+            give_up_after=_seconds(self.give_up_days, 86_400),
+            remind_every=_seconds(self.remind_hours, 3600),
             customer_mail=self.customer_mail,
             accept_on_account=self.accept_on_account,
         )
+
+
+def _seconds(amount: float, unit: int) -> int:
+    """Whole seconds, at least one: a plan of zero would end before it began."""
+    return max(1, round(amount * unit))
 
 
 class LedgerSettings(Part):
@@ -130,6 +135,19 @@ class ApiSettings(Part):
     )
     tokens: tuple[Token, ...] = Field(min_length=1, description="Who may use the API")
 
+    @field_validator("tokens")
+    @classmethod
+    def _told_apart(cls, value: tuple[Token, ...]) -> tuple[Token, ...]:
+        for i, token in enumerate(value):
+            for earlier in value[:i]:
+                if earlier.name == token.name:
+                    raise ValueError(
+                        f"{token.name!r} is the name of two tokens; decisions would not say whose they are"
+                    )
+                if earlier.token.get_secret_value() == token.token.get_secret_value():
+                    raise ValueError(f"{earlier.name!r} and {token.name!r} have the same token; give each its own")
+        return value
+
     @property
     def address(self) -> str:
         """How browsers and vendors reach the API."""
@@ -161,6 +179,15 @@ class Settings(Part):
                         f"stores.{code}.{role}: {name!r} is a {self.systems[name].kind} and cannot fill this role; "
                         f"allowed: {fit}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_see_known_stores(self) -> "Settings":
+        for i, token in enumerate(self.api.tokens):
+            for code in token.stores:
+                if code not in self.stores:
+                    known = ", ".join(sorted(self.stores))
+                    raise ValueError(f"api.tokens.{i}.stores: {code!r} is not a configured store; allowed: {known}")
         return self
 
     def plans(self) -> dict[str, Plan]:

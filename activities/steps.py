@@ -1,10 +1,12 @@
 """From a system's failure to what the engine does next: the one place where families become retries."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from commerce.failures import Family, SystemFailure
@@ -51,7 +53,8 @@ def step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[A
     @wraps(method)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return await method(*args, **kwargs)
+            async with asyncio.timeout(_time_left()):
+                return await method(*args, **kwargs)
         except ApplicationError:
             raise
         except Exception as err:
@@ -59,6 +62,14 @@ def step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[A
             raise as_application_error(failure) from err
 
     return run
+
+
+def _time_left() -> float | None:
+    """Seconds until just before the engine gives this try up and starts another: two must never write side by side."""
+    if not activity.in_activity():
+        return None
+    limit = activity.info().start_to_close_timeout
+    return max(limit.total_seconds() - 5, 1) if limit is not None else None
 
 
 def patient_step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -78,6 +89,8 @@ def patient_step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Cor
 def _failure_of(err: Exception, tried: str) -> SystemFailure:
     if isinstance(err, SystemFailure):
         return err
+    if isinstance(err, TimeoutError):
+        return SystemFailure(Family.OUTCOME_UNKNOWN, tried, "it took longer than a step may; it is looked up next")
     if isinstance(err, DoesNotFit):
         return SystemFailure(Family.REJECTED, tried, str(err), do_next="correct the value and decide 'correct'")
     return SystemFailure(Family.BUG, tried, f"{type(err).__name__}: {err}", do_next="report this, then decide 'retry'")

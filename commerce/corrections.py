@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from commerce.order import Order
-from commerce.totals import amount_due
+from commerce.totals import amount_due, mismatches
 
 # What identifies the order, or was told to others already, is not corrected: that would be another order.
 _FIXED = ("store", "number", "placed_at", "currency", "shop_id")
@@ -54,6 +54,9 @@ def corrected(order: Order, patch: dict[str, Any] | None, *, money_asked: bool) 
         result = Order.model_validate(merge(order.model_dump(mode="json"), patch))
     except ValidationError as err:
         raise ValueError("; ".join(_told(error) for error in err.errors(include_url=False))) from None
+    wrong = mismatches(result)
+    if wrong:
+        raise ValueError(f"the corrected order does not add up: {'; '.join(wrong)}")
     if money_asked and amount_due(result) != amount_due(order):
         raise ValueError(f"the buyer was asked for {amount_due(order)}; the correction would make {amount_due(result)}")
     return result

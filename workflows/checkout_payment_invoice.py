@@ -20,7 +20,6 @@ with workflow.unsafe.imports_passed_through():
         Billing,
         BillingProgress,
         BookOrder,
-        BookReceipt,
         EnsureBillingOrder,
         EnsureEntry,
         Entry,
@@ -52,7 +51,7 @@ with workflow.unsafe.imports_passed_through():
     from commerce.payment import Collected, EntryState, Payable, as_collected, judge, taken
     from commerce.totals import amount_due, captured, gross_total, is_on_account, mismatches
     from workflows.checkout_undo import CheckoutUndo
-    from workflows.parking import Problem, Stopped
+    from workflows.parking import Problem, Skipped, Stopped
 
 
 @workflow.defn(name="CheckoutPaymentInvoice")
@@ -80,12 +79,14 @@ class CheckoutPaymentInvoice(CheckoutUndo):
             await self._confirm_money()
             await self._write_back()
             await self._tell()
+            await self._confirm_money()
             return await self._close(Stage.COMPLETED, hand_over=True)
         except Stopped as stop:
-            return await self._stop_and_undo(stop)
+            self._stop = stop
+            return await self._stop_and_undo()
         except asyncio.CancelledError:
-            self._stop = Stopped(Stage.CANCELLED, "cancelled through the engine")
-            return await self._stop_and_undo(self._stop)
+            self._stop_by_engine()
+            return await self._stop_and_undo()
 
     # ---- the steps, in order -----------------------------------------------------------------------------------------
 
@@ -245,7 +246,11 @@ class CheckoutPaymentInvoice(CheckoutUndo):
                 return
 
     async def _is_paid(self, *, last_look: bool) -> bool:
-        state = await self._check("judge payment", lambda: self._judge_payment(last_look))
+        try:
+            state = await self._check("judge payment", lambda: self._judge_payment(last_look))
+        except Skipped as skipped:  # a person vouches for money that is not in the entry's payments
+            self._skipped.append(str(skipped))
+            return True
         if state is None:
             return False
         self._collected = state.collected
@@ -295,8 +300,9 @@ class CheckoutPaymentInvoice(CheckoutUndo):
         """Each payment on its own, with its transaction id."""
         plan = self._need_plan()
         for payment in (*as_collected(self._order), *self._collected):
-            if not payment.amount:
+            if not payment.amount or self._is_booked(self._receipt_key(payment)):
                 continue
+            self._receipts_begun.add(self._receipt_key(payment))
             receipt = await self._do(
                 "book cash receipt",
                 plan.erp,
@@ -304,17 +310,6 @@ class CheckoutPaymentInvoice(CheckoutUndo):
                 partial(self._receipt, payment),
             )
             self._add(receipt)
-
-    def _receipt(self, payment: Collected) -> BookReceipt:
-        return BookReceipt(
-            key=self._receipt_key(payment),
-            order_key=self._key,
-            order_number=self._number,
-            store=self._store,
-            customer=self._known_customer(),
-            payment=payment,
-            received_at=payment.collected_at or self._order.placed_at,
-        )
 
     async def _bill(self) -> None:
         plan = self._need_plan()
@@ -375,18 +370,36 @@ class CheckoutPaymentInvoice(CheckoutUndo):
             await self._hear_of_invoice()
 
     async def _hear_of_invoice(self) -> None:
-        """Wait for news from billing; after a while look without."""
+        """Wait for news from billing or of the payment; after a while look without."""
         await self._hear(
             "billing",
+            "entry",
             until=workflow.now() + timedelta(seconds=self._need_plan().invoice_poll),
             summary="look for the invoice",
         )
+        await self._confirm_money()
 
     async def _confirm_money(self) -> None:
-        """A failure that comes after the success must reach a person before anything is written back."""
+        """A failure that comes after the success must reach a person at once, and before anything is written back."""
         if self._entry is None or not self._unheard("entry"):
             return
-        await self._check("confirm payment", lambda: self._judge_payment(last_look=True), may_skip=True)
+        self._heard("entry")  # before the look: what comes during it is looked at again
+        try:
+            state = await self._check("confirm payment", lambda: self._judge_payment(last_look=True), may_skip=True)
+        except Skipped as skipped:
+            self._skipped.append(str(skipped))
+            return
+        if state is not None and state.collected != self._collected:
+            await self._follow_payments(state.collected)
+
+    async def _follow_payments(self, collected: tuple[Collected, ...]) -> None:
+        """Another payment took the place of one that failed: the ERP must hold the money once."""
+        kept = {payment.transaction_id for payment in collected}
+        gone = [payment for payment in self._collected if payment.transaction_id not in kept]
+        self._collected = collected
+        for payment in gone:
+            await self._book_refund(payment)
+        await self._book_receipts()
 
     async def _write_back(self) -> None:
         plan, invoice = self._need_plan(), self._known_invoice()
@@ -479,7 +492,9 @@ def _odd_payment(order_key: str, verdict: Payable, state: EntryState, system: st
     return Problem(
         f"take the payment of order {order_key}",
         f"the order {_ODD[verdict]}: asked {state.amount}, collected {taken(state)}, assigned {state.assigned}",
-        "settle it in the payment system and decide 'retry', or give the order up and the money goes back",
+        "settle it in the payment system and decide 'retry', or give the order up and the money goes back"
+        + ("; 'skip' when you vouch for the money" if verdict is Payable.SETTLED_OTHERWISE else ""),
         system=system,
         amount=taken(state),
+        may_skip=verdict is Payable.SETTLED_OTHERWISE,
     )

@@ -1,17 +1,22 @@
 """The state of a checkout and the way back: every step of the process has its undo here, taken in reverse order."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.changes import LatePaymentInput
     from activities.control import Control, Outcome
     from activities.roles import (
         Billing,
+        BookReceipt,
         BookRefund,
         CancelBilling,
         CancelEntry,
@@ -42,7 +47,8 @@ with workflow.unsafe.imports_passed_through():
     from commerce.order import CustomerKind, Order, content, differences
     from commerce.payment import Collected, as_collected
     from commerce.totals import amount_due, is_on_account
-    from workflows.names import NOTIFY, STAGE, WAITING_ON
+    from workflows.late_payment import LatePayment
+    from workflows.names import NOTIFY, ORDER_NUMBER, STAGE, STORE, WAITING_ON, late_payment_id
     from workflows.parking import ParkingWorkflow, Problem, Skipped, Stopped
 
 Undo = Callable[[str], Awaitable[Undone | None]]
@@ -65,6 +71,7 @@ class CheckoutUndo(ParkingWorkflow):
         self._deadline = order.placed_at
         self._collected: tuple[Collected, ...] = ()
         self._failed_attempts = 0
+        self._receipts_begun: set[str] = set()
         self._sales_order: Document | None = None
         self._invoice: InvoiceState | None = None
         self._hints: dict[str, int] = {}
@@ -73,8 +80,8 @@ class CheckoutUndo(ParkingWorkflow):
 
     # ---- undo, in reverse --------------------------------------------------------------------------------------------
 
-    async def _stop_and_undo(self, stop: Stopped) -> CheckoutResult:
-        self._stop = stop
+    async def _stop_and_undo(self) -> CheckoutResult:
+        stop = self._stop or Stopped(Stage.CANCELLED, "stopped without a reason")
         # What runs beside sees the stop at its next step and closes its own cases.
         await asyncio.gather(*self._beside, return_exceptions=True)
         self._undoing = True
@@ -110,22 +117,33 @@ class CheckoutUndo(ParkingWorkflow):
         if not cancelled.done:
             return Undone(what="payment entry: none was made", done=False)
         self._replace_status(DocumentKind.ENTRY, "canceled")
-        booked = {document.key for document in self._documents if document.kind is DocumentKind.RECEIPT}
         for payment in cancelled.refunded:
             self._note("undid", f"refunded {payment.amount} ({payment.transaction_id})")
-            if self._receipt_key(payment) in booked:
+            await self._book_refund(payment)
+        refunded = {payment.transaction_id for payment in cancelled.refunded}
+        for payment in self._collected:  # what failed after its receipt was booked cannot be refunded, only booked back
+            if payment.transaction_id not in refunded:
                 await self._book_refund(payment)
         money = ", ".join(str(payment.amount) for payment in cancelled.refunded)
         return Undone(what="payment entry canceled" + (f", {money} refunded" if money else ""), done=True)
 
     async def _book_refund(self, payment: Collected) -> None:
-        plan = self._need_plan()
+        """Mirror a receipt in the ERP; where none was begun there is nothing to mirror."""
+        plan, receipt_key = self._need_plan(), self._receipt_key(payment)
+        refund_key = f"{receipt_key}:refund"
+        if receipt_key not in self._receipts_begun or self._is_booked(refund_key):
+            return
+        if not self._is_booked(receipt_key):
+            # Its booking was called off with an unknown outcome. Money came in and went back: the ERP shows both.
+            await self._do_or_skip("book cash receipt", plan.erp, Erp.book_receipt, partial(self._receipt, payment))
+            if not self._is_booked(receipt_key):
+                return
         await self._do_or_skip(
             "book refund",
             plan.erp,
             Erp.book_refund,
             lambda: BookRefund(
-                key=f"{self._receipt_key(payment)}:refund",
+                key=refund_key,
                 order_key=self._key,
                 order_number=self._number,
                 store=self._store,
@@ -133,6 +151,17 @@ class CheckoutUndo(ParkingWorkflow):
                 payment=payment,
                 paid_back_at=workflow.now(),
             ),
+        )
+
+    def _receipt(self, payment: Collected) -> BookReceipt:
+        return BookReceipt(
+            key=self._receipt_key(payment),
+            order_key=self._key,
+            order_number=self._number,
+            store=self._store,
+            customer=self._known_customer(),
+            payment=payment,
+            received_at=payment.collected_at or self._order.placed_at,
         )
 
     async def _undo_shop_order(self, reason: str) -> Undone:
@@ -200,8 +229,26 @@ class CheckoutUndo(ParkingWorkflow):
         )
         self._enter(stage, "")
         self._payment_settled = True
+        await self._leave_late_payment()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return result
+
+    async def _leave_late_payment(self) -> None:
+        """News of the payment that came while the run was closing is not lost with it."""
+        if self._entry is None or not self._unheard("entry"):
+            return
+        late = LatePaymentInput(order_key=self._key, store=self._store, number=self._number)
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            await workflow.start_child_workflow(
+                LatePayment.run,
+                late,
+                id=late_payment_id(self._key),
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                search_attributes=TypedSearchAttributes(
+                    [SearchAttributePair(ORDER_NUMBER, self._number), SearchAttributePair(STORE, self._store)]
+                ),
+                static_summary=f"Late payment of order {self._number} of {self._store}",
+            )
 
     @workflow.query
     def view(self) -> OrderView:
@@ -229,21 +276,27 @@ class CheckoutUndo(ParkingWorkflow):
             return "captured"
         return "due" if self._entry else "not asked yet"
 
-    def _unheard(self, what: str) -> bool:
-        return self._hints.get(what, 0) > self._hints_heard.get(what, 0)
+    def _unheard(self, *what: str) -> bool:
+        return any(self._hints.get(kind, 0) > self._hints_heard.get(kind, 0) for kind in what)
 
-    async def _hear(self, what: str, *, until: datetime, summary: str) -> bool:
-        """Wait for a hint of this kind. False: none came in time. Raises Stopped when the run is stopped."""
+    def _heard(self, what: str) -> None:
+        self._hints_heard[what] = self._hints.get(what, 0)
+
+    async def _hear(self, what: str, *also: str, until: datetime, summary: str) -> bool:
+        """Wait for a hint of this kind. False: none came in time. Raises Stopped when the run is stopped.
+
+        A hint of the kinds in `also` ends the wait as well, and stays unheard.
+        """
         try:
             await workflow.wait_condition(
-                lambda: self._unheard(what) or self._stopping(),
+                lambda: self._unheard(what, *also) or self._stopping(),
                 timeout=max(until - workflow.now(), timedelta(0)),
                 timeout_summary=summary,
             )
         except TimeoutError:
             return False
         self._stop_if_asked()
-        self._hints_heard[what] = self._hints.get(what, 0)
+        self._heard(what)
         return True
 
     def _enter(self, stage: Stage, waiting_on: str) -> None:
@@ -263,7 +316,7 @@ class CheckoutUndo(ParkingWorkflow):
             self._skipped.append(str(skipped))
 
     async def _tell_customer(self, template: Any, amount: Money, *, invoice_number: str = "") -> None:
-        if not self._need_plan().customer_mail:
+        if self._plan is None or not self._plan.customer_mail:
             return
         message = TellCustomer(
             key=f"{self._key}:{template}",
@@ -275,6 +328,8 @@ class CheckoutUndo(ParkingWorkflow):
         await self._do_or_skip(f"mail {template}", NOTIFY, Notify.customer, lambda: message)
 
     async def _tell_portal(self, event: str, data: dict[str, str]) -> None:
+        if self._plan is None:
+            return
         message = TellPortal(
             key=f"{self._key}:{event}",
             store=self._store,
@@ -306,11 +361,21 @@ class CheckoutUndo(ParkingWorkflow):
         for difference in differences(before, content(self._order)):
             self._note("decided", f"corrected {difference}")
 
+    def _at_stake(self) -> Money | None:
+        return self._order.total
+
     def _customer_key(self) -> str:
         customer = self._order.customer
         if customer.kind is CustomerKind.COMPANY:
             return f"{self._store}:{customer.company_number}"
         return self._need_plan().web_customer_key
+
+    def _is_booked(self, key: str) -> bool:
+        """Whether the ERP holds the receipt or refund with this key."""
+        return any(
+            document.key == key and document.kind in (DocumentKind.RECEIPT, DocumentKind.REFUND)
+            for document in self._documents
+        )
 
     def _receipt_key(self, payment: Collected) -> str:
         return f"{self._key}:{payment.transaction_id}"

@@ -26,13 +26,18 @@ class LatePayment(ParkingWorkflow):
         self._plan = await self._control(Control.plan_for, late.store, f"plan for {late.store}")
         known = await self._control(Control.known_outcome, late.order_key, f"what became of {late.order_key}")
         try:
-            ended = await self._check("late payment", lambda: self._settled(known.stage), may_skip=True)
+            ended = await self._settle(known.stage)
         except Skipped as skipped:
             ended = f"left as it is: {skipped}"
-        except Stopped as stop:
-            ended = await self._pay_back(str(stop))
         await workflow.wait_condition(workflow.all_handlers_finished)
         return ended
+
+    async def _settle(self, stage: str) -> str:
+        try:
+            return await self._check("late payment", lambda: self._settled(stage), may_skip=True)
+        except Stopped as stop:
+            self._undoing = True
+            return await self._pay_back(str(stop))
 
     async def _settled(self, stage: str) -> str:
         plan = self._need_plan()
@@ -49,8 +54,10 @@ class LatePayment(ParkingWorkflow):
             said = f"the order is invoiced, and its payment is now {verdict.value}"
             advice = "dun the customer or correct the payment, then decide 'skip'; 'retry' looks again"
         else:
-            if not taken(state) or state.status is EntryStatus.CANCELED:
+            if not taken(state):
                 return "nothing to do: no money is held"
+            if state.status is EntryStatus.CANCELED:  # its refund may be under way; what is kept asks for a person
+                return await self._pay_back("the order has ended")
             said = f"the order ended as {stage}, and money came in afterwards"
             advice = "decide 'give-up' to pay it back, or 'skip' when it was settled by hand"
         raise Problem(
@@ -62,17 +69,13 @@ class LatePayment(ParkingWorkflow):
         )
 
     async def _pay_back(self, reason: str) -> str:
-        self._undoing = True
         plan = self._need_plan()
-        try:
-            cancelled = await self._do(
-                "pay back late payment",
-                plan.payments,
-                Payments.cancel_entry,
-                lambda: CancelEntry(key=self._key, order_key=self._key, reason=reason),
-                may_skip=True,
-            )
-        except Skipped as skipped:
-            return f"left as it is: {skipped}"
+        cancelled = await self._do(
+            "pay back late payment",
+            plan.payments,
+            Payments.cancel_entry,
+            lambda: CancelEntry(key=self._key, order_key=self._key, reason=reason),
+            may_skip=True,
+        )
         money = ", ".join(str(payment.amount) for payment in cancelled.refunded) or "nothing"
         return f"paid back {money}"

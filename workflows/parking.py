@@ -50,6 +50,7 @@ class Problem(Exception):
         system: str = "holdfast",
         amount: Money | None = None,
         request_id: str = "",
+        may_skip: bool = False,
     ) -> None:
         super().__init__(came_back)
         self.tried = tried
@@ -58,6 +59,7 @@ class Problem(Exception):
         self.system = system
         self.amount = amount
         self.request_id = request_id
+        self.may_skip = may_skip
 
 
 class ParkingWorkflow:
@@ -95,6 +97,7 @@ class ParkingWorkflow:
             try:
                 return await self._attempt(step, system, method, task())
             except ActivityError as err:
+                self._stop_if_asked()  # the call was called off, it did not fail
                 await self._park(step, problem_of(err, step, system), may_skip=may_skip, family=family_of(err))
 
     async def _check(self, step: str, rule: Callable[[], Awaitable[R]], *, may_skip: bool = False) -> R:
@@ -104,13 +107,17 @@ class ParkingWorkflow:
             try:
                 return await rule()
             except Problem as problem:
-                await self._park(step, problem, may_skip=may_skip, family=Family.NEEDS_PERSON.value)
+                may = may_skip or problem.may_skip
+                await self._park(step, problem, may_skip=may, family=Family.NEEDS_PERSON.value)
 
     async def _attempt(self, step: str, system: str, method: Callable[[Any, T], Awaitable[R]], task: T) -> R:
         options = system_step(self._need_plan(), system, f"{step}: {self._key}")
         running: asyncio.Task[R] = asyncio.ensure_future(workflow.start_activity_method(method, task, **options))
         if not self._undoing:
-            await workflow.wait_condition(lambda: running.done() or self._stop is not None)
+            try:
+                await workflow.wait_condition(lambda: running.done() or self._stop is not None)
+            except asyncio.CancelledError:
+                self._stop_by_engine()
             if not running.done():
                 # A call that waits for its next try ends at once; one that is under way is let finish, because half
                 # a write is what the undo cannot see.
@@ -133,7 +140,7 @@ class ParkingWorkflow:
             came_back=problem.came_back,
             request_id=problem.request_id,
             do_next=problem.do_next,
-            amount=problem.amount,
+            amount=problem.amount or self._at_stake(),
             may_skip=may_skip,
             opened_at=workflow.now(),
         )
@@ -143,10 +150,11 @@ class ParkingWorkflow:
         await self._control(Control.open_case, case, f"case {case.id}")
         try:
             await self._remind_until(case, lambda: case.id in self._decisions or self._stopping())
-        finally:
-            del self._cases[case.id]
-            if not self._cases:
-                workflow.upsert_search_attributes([NEEDS_PERSON.value_set(False)])
+        except asyncio.CancelledError:
+            self._stop_by_engine()
+        del self._cases[case.id]
+        if not self._cases:
+            workflow.upsert_search_attributes([NEEDS_PERSON.value_set(False)])
         decision = self._decisions.get(case.id)
         reason = decision.reason if decision else str(self._stop)
         closing = CloseCase(case_id=case.id, decision=decision, reason=reason, decided_at=workflow.now())
@@ -200,6 +208,15 @@ class ParkingWorkflow:
     def _stop_if_asked(self) -> None:
         if self._stop is not None and not self._undoing:
             raise self._stop
+
+    def _stop_by_engine(self) -> None:
+        """Somebody cancelled the run in the engine itself: the same as a cancellation through us."""
+        if self._stop is None:
+            self._stop = Stopped(Stage.CANCELLED, "cancelled through the engine")
+
+    def _at_stake(self) -> Money | None:
+        """The money that a parked case holds up, where the problem itself names none."""
+        return None
 
     def _need_plan(self) -> Plan:
         if self._plan is None:

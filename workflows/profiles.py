@@ -16,14 +16,14 @@ _FINAL = [Family.REJECTED.value, Family.NEEDS_PERSON.value, Family.BUG.value, "P
 
 
 def system_step(plan: Plan, system: str, summary: str) -> Any:
-    """Activity options for one call to an outside system.
+    """Activity options for one step at an outside system.
 
-    One call may last a minute (the slowest vendor's proxy gives up then). Transient failures are retried for weeks, an
-    ERP's long outage included; after that the step parks.
+    One try may last three minutes: a few calls, each of which a slow vendor's proxy may hold for a minute. Transient
+    failures are retried for weeks, an ERP's long outage included; after that the step parks.
     """
     return workflow.ActivityConfig(
         task_queue=system_queue(system),
-        start_to_close_timeout=timedelta(seconds=90),
+        start_to_close_timeout=timedelta(minutes=3),
         schedule_to_close_timeout=timedelta(seconds=plan.give_up_after),
         retry_policy=RetryPolicy(
             initial_interval=timedelta(seconds=1),

@@ -208,6 +208,7 @@ class CheckoutUndo(ParkingWorkflow):
         try:
             await self._check("refund at the shop's gateway", by_hand, may_skip=True)
         except Skipped as skipped:
+            await self._book_refund(payment)
             return Undone(what=str(skipped), done=True)
         raise ApplicationError("a refund by hand ends by a decision", type="Bug")
 

@@ -224,7 +224,9 @@ def literal(at: datetime) -> str:
 
 def _entry_change(record: EntryRecord) -> Change:
     state = record.state
-    quiet = state.status is EntryStatus.OPEN and not (state.assigned or state.collected or state.failed_attempts)
+    # An open entry without money is quiet only where none ever came: after a charge-back it looks the same.
+    untouched = not state.assigned and len(record.payment_ids) == state.pending_attempts
+    quiet = state.status is EntryStatus.OPEN and untouched
     return Change(order_key=state.key, what="entry", digest=record.digest, at=record.modified_at, quiet=quiet)
 
 

@@ -7,13 +7,13 @@ processes of their own (`worker_process`).
 import asyncio
 import contextlib
 import itertools
-import os
 import secrets
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from temporalio.client import Client
@@ -139,7 +139,7 @@ def _environment(sandbox: Sandbox, ledger: str) -> dict[str, str]:
     }
 
 
-async def messages(sandbox: Sandbox) -> list[dict[str, object]]:
+async def messages(sandbox: Sandbox) -> list[dict[str, Any]]:
     async with httpx2.AsyncClient(base_url=sandbox.url("mail"), timeout=10) as inbox:
-        found: list[dict[str, object]] = (await inbox.get("/messages")).json()
+        found: list[dict[str, Any]] = (await inbox.get("/messages")).json()
         return found

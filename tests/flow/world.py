@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import httpx2
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -52,6 +53,15 @@ class World:
 
     async def pay(self, key: str, amount: str | None = None, do: str = "pay") -> None:
         await self.act("juston", do, key=key, **({"amount": amount} if amount else {}))
+
+    async def refund(self, link: str) -> None:
+        """Somebody in the payment system pays back what a payment link brought in."""
+        credentials = await asyncio.to_thread(self.sandbox.credentials, "juston")
+        path = f"/public/payment-provider/v1/tenant/{credentials['tenant']}/refund"
+        headers = {"authorization": f"Bearer {credentials['token']}"}
+        async with httpx2.AsyncClient(base_url=self.sandbox.url("juston"), timeout=10) as hosted:
+            body = {"linkId": link.split("/pay/")[1].split("/")[0], "reason": "by hand"}
+            (await hosted.post(path, json=body, headers=headers)).raise_for_status()
 
     async def bill(self, key: str) -> None:
         """The invoice run of this order alone."""
@@ -148,12 +158,16 @@ class World:
     # ---- the outside world -------------------------------------------------------------------------------------------
 
     async def books(self, key: str) -> Books:
-        """Every document of the order in every system, without ids and numbers; lists that are empty are left out."""
+        """Every document of the order in every system, and every mail to the buyer, without ids and numbers.
+
+        Lists that are empty are left out.
+        """
         _, number = key.split(":")
         shop, org, pay = await asyncio.gather(
             *(asyncio.to_thread(self.sandbox.books, name) for name in ("magento", "salesforce", "juston"))
         )
-        mails = [str(mail["subject"]) for mail in await messages(self.sandbox)]
+        mails = [mail for mail in await messages(self.sandbox) if re.search(rf"{re.escape(number)}\b", mail["subject"])]
+        told_operators = self.stand.settings.mail.operators if self.stand.settings.mail else ()
 
         def ours(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return [row for row in rows if row["key"] == key]
@@ -175,7 +189,7 @@ class World:
             "shop orders": [_line(row) for row in orders],
             "shop invoices": [_line(row) for row in shop["invoices"] if row["refs"]["order_key"] == key],
             "shop comments": [_comment(text) for row in orders for text in row["refs"]["comments"]],
-            "mails": [_subject(subject) for subject in mails if re.search(rf"{re.escape(number)}\b", subject)],
+            "mails": [_subject(mail["subject"]) for mail in mails if mail["to"] != [*told_operators]],
         }
         return {name: sorted(rows) for name, rows in found.items() if rows}
 

@@ -1,16 +1,29 @@
 """The command line's table of commands, and its exit codes: 0 good, 1 attention needed, 2 wrong use."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
 from cli.checkout import checkout
 from cli.demo.command import demo
+from cli.orders import cancel, explain, status
+from cli.parked import parked, resolve
 from cli.screen import show_trouble
 from cli.trouble import Trouble
 from cli.up import up
 
+# What it does, and an example.
+COMMANDS: tuple[tuple[Callable[..., None], str, str], ...] = (
+    (up, "Start everything on this machine", "starter.py up"),
+    (demo, "Play orders and an outage; verdict", "starter.py demo --orders 24 --seed 7"),
+    (checkout, "Place orders, show payment links", "starter.py checkout orders.jsonl"),
+    (status, "Count orders by stage; or show one", "starter.py status de:1001"),
+    (explain, "Tell what an order waits for", "starter.py explain 1001"),
+    (cancel, "Stop an order and undo it", 'starter.py cancel 1001 --reason "…"'),
+    (parked, "List what waits for a person", "starter.py parked"),
+    (resolve, "Decide a parked case", 'starter.py resolve 1001 --decision retry --reason "…"'),
+)
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -20,10 +33,8 @@ app = typer.Typer(
     help="Holdfast keeps shop, ERP, payment and billing in step: one document per event, nothing lost.",
     epilog="Every command takes --json and --help. Exit codes: 0 good, 1 attention needed, 2 wrong use.",
 )
-app.command("up", short_help="Start everything here          starter.py up")(up)
-app.command("checkout", short_help="Place orders                   starter.py checkout orders.jsonl")(checkout)
-
-app.command("demo", short_help="Play it all, with an outage    starter.py demo --orders 24 --keep")(demo)
+for _function, _does, _example in COMMANDS:
+    app.command(_function.__name__, short_help=f"{_does:<35} {_example}")(_function)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -264,7 +264,7 @@ class CheckoutUndo(ParkingWorkflow):
             payment_state=self._payment_state(),
             documents=tuple(self._documents),
             timeline=tuple(self._timeline),
-            cases=tuple(self._cases.values()),
+            cases=tuple(case for case in self._cases.values() if case.id not in self._decisions),
             cancel_requested=self._stop is not None,
         )
 

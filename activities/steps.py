@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -25,7 +26,7 @@ def as_application_error(failure: SystemFailure) -> ApplicationError:
     retried = failure.family in RETRIED
     hint = None
     if retried and failure.retry_after is not None:
-        hint = min(timedelta(seconds=failure.retry_after), LONGEST_HINT)
+        hint = min(timedelta(seconds=max(failure.retry_after, 0)), LONGEST_HINT)
     return ApplicationError(
         str(failure),
         {
@@ -57,9 +58,10 @@ def step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[A
                 return await method(*args, **kwargs)
         except ApplicationError:
             raise
+        except ValidationError as err:
+            raise as_application_error(_unreadable(err, method.__name__)) from None
         except Exception as err:
-            failure = _failure_of(err, method.__name__.replace("_", " "))
-            raise as_application_error(failure) from err
+            raise as_application_error(_failure_of(err, method.__name__)) from err
 
     return run
 
@@ -79,18 +81,32 @@ def patient_step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Cor
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await method(*args, **kwargs)
+        except ValidationError as err:
+            failure = _unreadable(err, method.__name__)
+            raise ApplicationError(str(failure), type=failure.family.value) from None
         except Exception as err:
-            failure = _failure_of(err, method.__name__.replace("_", " "))
+            failure = _failure_of(err, method.__name__)
             raise ApplicationError(str(failure), type=failure.family.value) from err
 
     return run
 
 
-def _failure_of(err: Exception, tried: str) -> SystemFailure:
+def _unreadable(err: ValidationError, name: str) -> SystemFailure:
+    """Pydantic quotes the values that it refuses. They may be a buyer's, and histories are no place for them."""
+    parts = (f"{'.'.join(str(at) for at in error['loc'])}: {error['msg']}" for error in err.errors())
+    return _bug(name.replace("_", " "), f"{err.title} cannot be read: {'; '.join(parts)}")
+
+
+def _bug(tried: str, said: str) -> SystemFailure:
+    return SystemFailure(Family.BUG, tried, said, do_next="report this, then decide 'retry'")
+
+
+def _failure_of(err: Exception, name: str) -> SystemFailure:
+    tried = name.replace("_", " ")
     if isinstance(err, SystemFailure):
         return err
     if isinstance(err, TimeoutError):
         return SystemFailure(Family.OUTCOME_UNKNOWN, tried, "it took longer than a step may; it is looked up next")
     if isinstance(err, DoesNotFit):
         return SystemFailure(Family.REJECTED, tried, str(err), do_next="correct the value and decide 'correct'")
-    return SystemFailure(Family.BUG, tried, f"{type(err).__name__}: {err}", do_next="report this, then decide 'retry'")
+    return _bug(tried, f"{type(err).__name__}: {err}")

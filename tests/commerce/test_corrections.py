@@ -51,7 +51,8 @@ def test_a_correction_changes_what_it_names_and_nothing_else() -> None:
 
 
 def test_a_discount_can_be_taken_out() -> None:
-    after = corrected(order(full()), {"discounts": {"0": None}}, money_asked=False)
+    paid = {"total": "125.00 EUR", "payments": {"1": {"amount": "25.00 EUR"}}, "base_total": "156.25 USD"}
+    after = corrected(order(full()), {"discounts": {"0": None}, **paid}, money_asked=True)
     assert [discount.level.value for discount in after.discounts] == ["order", "customer", "shipping"]
 
 
@@ -71,6 +72,7 @@ def test_a_discount_can_be_taken_out() -> None:
         ({"total": {"minor": 1.5}}, "total.minor: Input should be a valid integer"),
         ({"total": "1.00 USD"}, "is not in the order currency EUR"),
         ({"billing": None}, "billing: Field required"),
+        ({"total": "124.01 EUR"}, "the corrected order does not add up: total: the parts add up to 124.00 EUR"),
         (
             {"billing": {"country": "de"}, "customer": {"email": "x"}},
             "customer.email: 'x' is not allowed: String should match pattern",
@@ -88,7 +90,8 @@ def test_all_mistakes_of_a_correction_are_told_at_once() -> None:
 
 
 def test_what_the_buyer_was_asked_for_cannot_change() -> None:
-    less = {"payments": {"0": {"amount": "90.00 EUR"}}, "total": "114.00 EUR"}
+    less = {"payments": {"0": {"amount": "90.00 EUR"}}, "total": "114.00 EUR", "base_total": None}
+    less |= {"gift_cards": {"0": {"amount": "20.00 EUR"}}}
     with pytest.raises(ValueError, match=r"was asked for 100\.00 EUR; the correction would make 90\.00 EUR"):
         corrected(order(full()), less, money_asked=True)
     assert str(corrected(order(full()), less, money_asked=False).total) == "114.00 EUR"

@@ -143,8 +143,10 @@ class CheckoutPaymentInvoice(CheckoutUndo):
 
     async def _may_buy_on_account(self) -> None:
         """The credit rules come with customer onboarding; until then a company buyer with terms is accepted."""
-        if not is_on_account(self._order) or self._customer is None:
+        if not is_on_account(self._order):
             return
+        if self._customer is None:  # a person may have changed the customer since the refusal
+            self._customer = await self._find_customer()
         refusal = ""
         if self._order.customer.kind is not CustomerKind.COMPANY:
             refusal = "only a company buyer can buy on account"
@@ -155,6 +157,7 @@ class CheckoutPaymentInvoice(CheckoutUndo):
         elif not self._need_plan().accept_on_account:
             refusal = f"store {self._store} does not accept orders on account"
         if refusal:
+            self._customer = None
             raise Problem(
                 f"accept order {self._key} on account",
                 refusal,

@@ -285,7 +285,7 @@ class JustOnBilling(Billing):
             )
         await self._client.action(
             action,
-            [{self._settings.invoice_cancellation_input: invoice_id}],
+            [{**self._settings.invoice_cancellation_more, self._settings.invoice_cancellation_input: invoice_id}],
             tried=tried,
             order_key=task.order_key,
         )

@@ -218,6 +218,10 @@ class JustOnSettings(_Part):
         default="", description="Invocable action that cancels a final invoice; empty: a person does it in JustOn"
     )
     invoice_cancellation_input: str = Field(default="invoiceId", description="Its input that takes the invoice's id")
+    invoice_cancellation_more: dict[str, str] = Field(
+        default={"cancellationCBS": "Direct Refund"},
+        description="Its further inputs: cancelling an invoice cancels the entry too, and money in it must go back",
+    )
     webhook_secret: SecretStr | None = Field(
         default=None, description="Shared secret of the flow that calls Holdfast when a record changes"
     )

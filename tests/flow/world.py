@@ -70,6 +70,11 @@ class World:
     async def cancel(self, key: str, reason: str = "changed my mind") -> OrderView:
         request = CancelRequest(by="portal", reason=reason)
         view: OrderView = await self.run(key).execute_update(CheckoutPaymentInvoice.cancel, request)
+
+        async def stopped() -> bool:
+            return (await self.view(key)).stage in (*CLOSED_STAGES, Stage.UNDOING)
+
+        await self.wait_until(stopped, what=f"{key} is being undone", key=key)
         return view
 
     # ---- the run -----------------------------------------------------------------------------------------------------
@@ -83,13 +88,15 @@ class World:
     async def view(self, key: str) -> OrderView:
         return await self.run(key).query(CheckoutPaymentInvoice.view)
 
-    async def reaches(self, key: str, *stages: Stage, within: float = WITHIN) -> OrderView:
+    async def reaches(self, key: str, *stages: Stage, bill: bool = False, within: float = WITHIN) -> OrderView:
         """The order's view once it is in one of the stages. Fails with the timeline when it parks or is too late."""
 
         async def there() -> OrderView | None:
             view = await self._view_or_none(key)
             if view is None or view.stage in stages:
                 return view
+            if bill:
+                await self._bill_when_asked(view)
             assert not view.cases, f"{key} parked on the way to {stages}:\n{told(view)}"
             return None
 
@@ -113,23 +120,36 @@ class World:
             if view is None:
                 return False
             assert not view.cases, f"{key} parked:\n{told(view)}"
-            if view.stage is Stage.BILLING and "billing order" in {document.kind for document in view.documents}:
-                await self.bill(key)
+            await self._bill_when_asked(view)
             return view.stage in CLOSED_STAGES
 
         await self.wait_until(closed, within=within, what=f"{key} ends", key=key)
         return await self.run(key).result()
 
-    async def parks(self, key: str, *, step: str = "", within: float = WITHIN) -> Case:
-        """The one open case of the order (of `step`, if given), as the run and the ledger know it."""
+    async def parks(
+        self, key: str, *, step: str = "", amount: str = "", bill: bool = False, within: float = WITHIN
+    ) -> Case:
+        """An open case of the order (of `step`, over `amount`, if given), as the run and the ledger know it.
+
+        `bill`: the invoice run bills the order on the way.
+        """
+
+        def meant(case: Case) -> bool:
+            return step in ("", case.step) and amount in ("", str(case.amount))
 
         async def parked() -> Case | None:
             view = await self._view_or_none(key)
-            found = [case for case in view.cases if step in ("", case.step)] if view else []
+            if view and bill:
+                await self._bill_when_asked(view)
+            found = [case for case in view.cases if meant(case)] if view else []
             kept = {case.id for case in await self.ledger.open_cases(order_key=key)} if found else set()
             return found[0] if found and found[0].id in kept else None
 
         return await self.wait_until(parked, within=within, what=f"{key} parks {step}", key=key)
+
+    async def _bill_when_asked(self, view: OrderView) -> None:
+        if view.stage is Stage.BILLING and "billing order" in {document.kind for document in view.documents}:
+            await self.bill(view.order_key)
 
     async def late_parks(self, key: str) -> Case:
         async def parked() -> Case | None:
@@ -150,6 +170,11 @@ class World:
         decision = Decision(case_id=case.id, kind=DecisionKind(kind), by=OPERATOR, reason=reason, correction=correction)
         handle = self.stand.client.get_workflow_handle(case.workflow_id)
         answer: str = await handle.execute_update("decide", decision, result_type=str)
+
+        async def taken_up() -> bool:
+            return case.id not in {still.id for still in await self.ledger.open_cases(order_key=case.order_key)}
+
+        await self.wait_until(taken_up, what=f"the decision on {case.id} is kept", key=case.order_key)
         return answer
 
     async def skip_time(self, key: str, time: timedelta) -> None:

@@ -1,0 +1,164 @@
+"""A checkout is stopped: what was done is undone in reverse, and the books say so."""
+
+import asyncio
+
+import pytest
+
+from commerce.documents import Stage
+from tests.flow.orders import portal_order
+from tests.flow.world import Books, World, said
+
+CANCELLED_MAIL = ["Ihre Bestellung … wurde storniert"]
+UNDONE_BOOKS: Books = {
+    "entries": ["Canceled 10024 EUR"],
+    "payments": ["Refunded 10024 EUR"],
+    "refunds": ["Paid out 10024 EUR"],
+    "sales orders": ["Cancelled 10024 EUR"],
+    "cash entries": ["Receipt Complete 10024 EUR", "Refund Complete -10024 EUR"],
+    "billing orders": ["Canceled 10024 EUR"],
+    "mails": CANCELLED_MAIL,
+}
+
+
+async def test_cancelled_before_payment_leaves_nothing_to_pay(world: World) -> None:
+    key = await world.place_in_shop()
+    await world.link_of(key)
+    view = await world.cancel(key)
+    assert view.cancel_requested
+    result = await world.ends(key)
+    assert (result.outcome, result.reason) == (Stage.CANCELLED, "changed my mind (portal)")
+    assert await world.books(key) == {
+        "entries": ["Canceled 9984 EUR"],
+        "shop orders": ["canceled/canceled 9984 EUR"],
+        "shop comments": ["Please pay 99.84 EUR here: …"],
+        "mails": CANCELLED_MAIL,
+    }
+
+
+async def test_cancelled_in_the_shop_counts_like_cancelled_here(world: World) -> None:
+    key = await world.place_in_shop()
+    await world.link_of(key)
+    await world.act("magento", "cancel-order", increment_id=key.split(":")[1])
+    result = await world.ends(key)
+    assert (result.outcome, result.reason) == (Stage.CANCELLED, "cancelled in the shop")
+    assert (await world.books(key))["entries"] == ["Canceled 9984 EUR"]
+
+
+async def test_cancelled_after_the_capture_pays_back_and_takes_back_every_booking(world: World) -> None:
+    order = portal_order()
+    await world.place(order)
+    await world.pay(order.key)
+    await world.reaches(order.key, Stage.BILLING)
+    await world.cancel(order.key)
+    result = await world.ends(order.key)
+    assert result.outcome is Stage.CANCELLED
+    assert [undone.done for undone in result.undone] == [True, True, True]
+    assert await world.books(order.key) == UNDONE_BOOKS
+
+
+async def test_cancelled_after_the_invoice_is_final_cancels_the_invoice_by_its_own_document(world: World) -> None:
+    key = await world.place_in_shop()
+    await world.link_of(key)
+    async with world.faults("magento", {"kind": "status", "status": 503, "match": {"path": "/invoice"}}):
+        await world.pay(key)
+        await world.reaches(key, Stage.WRITING_BACK, bill=True)
+        await world.cancel(key)
+    result = await world.ends(key)
+    assert result.outcome is Stage.CANCELLED
+    assert await world.books(key) == {
+        "entries": ["Canceled 9984 EUR"],
+        "payments": ["Refunded 9984 EUR"],
+        "refunds": ["Paid out 9984 EUR"],
+        "sales orders": ["Cancelled 9984 EUR"],
+        "cash entries": ["Receipt Complete 9984 EUR", "Refund Complete -9984 EUR"],
+        "billing orders": ["Billed 9984 EUR"],
+        "invoices": ["Canceled 9984 EUR"],
+        "credit notes": ["Settled -9984 EUR"],
+        "shop orders": ["canceled/canceled 9984 EUR"],
+        "shop comments": ["Please pay 99.84 EUR here: …"],
+        "mails": CANCELLED_MAIL,
+    }
+
+
+async def test_what_the_shop_has_invoiced_is_left_to_a_person(world: World) -> None:
+    key = await world.place_in_shop()
+    await world.link_of(key)
+    async with world.faults("mail", {"kind": "down"}):
+        await world.pay(key)
+        await world.reaches(key, Stage.WRITING_BACK, bill=True)
+
+        async def written() -> bool:
+            return said(await world.view(key), "portal message")
+
+        await world.wait_until(written, what="only the mail is left", key=key)
+        await world.cancel(key)
+    case = await world.parks(key, step="cancel shop order")
+    assert "invoiced in the shop" in case.came_back
+    await world.decide(case, "skip", "credit memo 4711 was made by hand")
+    result = await world.ends(key)
+    assert result.skipped == ("cancel shop order: credit memo 4711 was made by hand (olga)",)
+    books = await world.books(key)
+    assert books["shop invoices"] == ["2 9984 EUR"]
+    assert books["invoices"] == ["Canceled 9984 EUR"]
+    assert books["refunds"] == ["Paid out 9984 EUR"]
+    assert books["mails"] == CANCELLED_MAIL
+
+
+async def test_a_parked_order_can_be_cancelled_and_its_case_closes(world: World) -> None:
+    order = portal_order(total="100.00 EUR")
+    await world.place(order)
+    case = await world.parks(order.key)
+    await world.cancel(order.key)
+    assert (await world.ends(order.key)).outcome is Stage.CANCELLED
+    assert await world.ledger.open_cases(order_key=order.key) == []
+    known = await world.ledger.case(case.id)
+    assert known is not None
+    assert not known[1]
+    assert await world.books(order.key) == {"mails": CANCELLED_MAIL}
+
+
+async def test_a_completed_order_is_not_cancelled_here(world: World) -> None:
+    order = portal_order()
+    await world.place(order)
+    await world.pay(order.key)
+    await world.ends(order.key)
+    with pytest.raises(Exception, match=r"completed|TooLate"):
+        await world.cancel(order.key)
+    assert (await world.books(order.key))["invoices"] == ["Paid 10024 EUR"]
+
+
+async def test_cancelled_through_the_engine_undoes_like_cancelled_by_the_portal(world: World) -> None:
+    order = portal_order()
+    await world.place(order)
+    await world.pay(order.key)
+    await world.reaches(order.key, Stage.BILLING)
+    await world.run(order.key).cancel()
+    result = await world.ends(order.key)
+    assert (result.outcome, result.reason) == (Stage.CANCELLED, "cancelled through the engine")
+    assert await world.books(order.key) == UNDONE_BOOKS
+
+
+async def test_cancelled_while_the_money_comes_in_keeps_none_of_it(world: World) -> None:
+    """Whichever of the two is first: no money stays with a cancelled order."""
+    orders = [portal_order() for _ in range(6)]
+    await asyncio.gather(*(world.place(order) for order in orders))
+
+    async def race(order_key: str, wait: float) -> None:
+        await asyncio.gather(world.pay(order_key), _later(world, order_key, wait))
+
+    await asyncio.gather(*(race(order.key, i * 0.1) for i, order in enumerate(orders)))
+    for order in orders:
+        assert (await world.ends(order.key)).outcome is Stage.CANCELLED
+        books = await world.books(order.key)
+        assert (books["entries"], books.get("payments", []), books["mails"]) in (
+            (["Canceled 10024 EUR"], ["Refunded 10024 EUR"], CANCELLED_MAIL),
+            (["Canceled 10024 EUR"], [], CANCELLED_MAIL),
+        )
+        assert len(books.get("cash entries", [])) in (0, 2)
+        assert books.get("sales orders", ["Cancelled 10024 EUR"]) == ["Cancelled 10024 EUR"]
+
+
+async def _later(world: World, key: str, wait: float) -> None:
+    """A race needs a moment of its own for each order; nothing is waited for here."""
+    await asyncio.sleep(wait)
+    await world.cancel(key)

@@ -62,8 +62,9 @@ def checkout(
     code = ATTENTION if counts["parked"] or counts["refused"] else GOOD
     screen.json({"ok": code == GOOD, **counts, "orders": [asdict(p) for p in placed]})
     parts = [f"{count} {name}" for name, count in counts.items() if count]
-    hint = "" if code == GOOD else "; look at parked ones with `starter.py parked`, mend refused ones and send again"
-    screen.verdict(f"{len(placed)} orders: {', '.join(parts)}{hint}", code)
+    hints = ["see `starter.py parked`"] if counts["parked"] else []
+    hints += ["mend the refused ones and send the file again"] if counts["refused"] else []
+    screen.verdict(f"{len(placed)} orders: {', '.join(parts)}{'; ' if hints else ''}{', '.join(hints)}", code)
     raise typer.Exit(code)
 
 

@@ -86,7 +86,7 @@ def heading(case: dict[str, Any]) -> str:
     """A case in one line: whose move, what came back, what to do."""
     stake = f", {money(case['amount'])} at stake" if case.get("amount") else ""
     request = f" (request {case['request_id']})" if case.get("request_id") else ""
-    return f"{case['step']} needs a person for {age(case['opened_at'])}{stake}: {case['came_back']}{request}"
+    return f"{case['step']} waits for a person since {age(case['opened_at'])}{stake}: {case['came_back']}{request}"
 
 
 def commands_for(case: dict[str, Any]) -> list[str]:

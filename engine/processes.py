@@ -46,6 +46,7 @@ class Child:
     user: str | None = None
     ready: Callable[[], Awaitable[bool]] | None = None
     ready_within: float = 60
+    keep_open: tuple[int, ...] = ()  # file descriptors that the child inherits
     process: asyncio.subprocess.Process | None = None
     restarts: int = 0
 
@@ -61,6 +62,7 @@ class Child:
                 stderr=asyncio.subprocess.STDOUT,
                 user=self.user,
                 extra_groups=[] if self.user else None,
+                pass_fds=self.keep_open,
                 start_new_session=True,  # a Ctrl-C reaches the parent, which stops the children in order
                 preexec_fn=_dies_with_parent(self.stop_signal) if sys.platform == "linux" else None,
             )

@@ -33,6 +33,7 @@ from workflows.names import CONTROL_QUEUE, WORKFLOW_QUEUE
 ROOT = Path(__file__).resolve().parent.parent
 RETENTION = Duration(seconds=90 * 86_400)
 PREFERRED = {"api": 8080, "temporal": 7233, "ui": 8233, "postgres": 54_320, "sandbox": 9100}
+PARTS_END_WITHIN = 60.0  # seconds; the slowest part is given 30 to stop
 
 
 @dataclass
@@ -58,12 +59,14 @@ class Stack:
         self.worker: Child | None = None
         self._tell = tell
         self._lock: IO[str] | None = None
+        self._parts: IO[str] | None = None
 
     async def start(self) -> None:
         """Start all parts in order. Raises CannotStart; what was started by then is stopped again."""
         self.data.mkdir(parents=True, exist_ok=True)
         self._take()
         try:
+            await self._wait_for_earlier_parts()
             await self._start()
         except BaseException:
             await self.stop()
@@ -72,9 +75,10 @@ class Stack:
     async def stop(self) -> None:
         await self.household.stop(self._tell)
         (self.data / "addresses.json").unlink(missing_ok=True)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        for lock in (self._parts, self._lock):
+            if lock is not None:
+                lock.close()
+        self._parts = self._lock = None
 
     async def _start(self) -> None:
         tokens = self._tokens()
@@ -211,6 +215,27 @@ class Stack:
             self._lock = None
             raise CannotStart(f"{self.data} is in use by another `starter.py up`; stop it, or use --data") from None
 
+    async def _wait_for_earlier_parts(self) -> None:
+        """After a kill -9 of the parent its parts still take a moment to end, and two servers cannot share a database.
+
+        Every part inherits this lock, so it is free when the last one has ended.
+        """
+        self._parts = (self.data / "parts.lock").open("a")
+        deadline = asyncio.get_running_loop().time() + PARTS_END_WITHIN
+        told = False
+        while True:
+            try:
+                fcntl.flock(self._parts, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise CannotStart(f"parts of an earlier run in {self.data} still run; stop them first") from None
+                if not told:
+                    self._tell("waiting for the parts of an earlier run to end")
+                told = True
+                await asyncio.sleep(0.1)
+            else:
+                return
+
     def _tokens(self) -> dict[str, str]:
         path = self.data / "tokens.json"
         if not path.exists():
@@ -249,6 +274,7 @@ class Stack:
 
     async def _add(self, child: Child) -> Child:
         self._tell(f"starting {child.name}")
+        child.keep_open = (self._parts.fileno(),) if self._parts is not None else ()
         return await self.household.add(child)
 
 

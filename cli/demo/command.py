@@ -50,14 +50,21 @@ def demo(
 
 
 def wipe(data: Path) -> None:
-    """Empty the demo's folder. Raises Trouble for one that is in use, or that is not ours to wipe."""
+    """Empty the demo's folder, but for its ports: addresses stay the same. Raises Trouble for one that is in use, or
+    that is not ours to wipe."""
     if not data.exists():
         return
     if is_in_use(data):
         raise wrong_use(f"{data} is in use by a running demo; stop it, or choose another folder with --data")
-    if any(data.iterdir()) and not (data / "ports.json").exists():
-        raise wrong_use(f"{data} holds something that is not a demo and is not wiped; choose another --data")
+    ports = data / "ports.json"
+    if not ports.exists():
+        if any(data.iterdir()):
+            raise wrong_use(f"{data} holds something that is not a demo and is not wiped; choose another --data")
+        return
+    kept = ports.read_bytes()
     shutil.rmtree(data)
+    data.mkdir()
+    ports.write_bytes(kept)
 
 
 def _dim(screen: Screen) -> Any:

@@ -16,13 +16,13 @@ from cli.up import up
 # What it does, and an example.
 COMMANDS: tuple[tuple[Callable[..., None], str, str], ...] = (
     (up, "Start everything on this machine", "starter.py up"),
-    (demo, "Play orders and an outage; verdict", "starter.py demo --orders 24 --seed 7"),
+    (demo, "Play it all, with an outage", "starter.py demo --orders 24 --seed 7"),
     (checkout, "Place orders, show payment links", "starter.py checkout orders.jsonl"),
-    (status, "Count orders by stage; or show one", "starter.py status de:1001"),
+    (status, "Count orders, or show one", "starter.py status de:1001"),
     (explain, "Tell what an order waits for", "starter.py explain 1001"),
-    (cancel, "Stop an order and undo it", 'starter.py cancel 1001 --reason "…"'),
+    (cancel, "Stop an order and undo it", "starter.py cancel 1001 --reason wish"),
     (parked, "List what waits for a person", "starter.py parked"),
-    (resolve, "Decide a parked case", 'starter.py resolve 1001 --decision retry --reason "…"'),
+    (resolve, "Decide a parked case", "starter.py resolve 1001 --decision retry --reason ok"),
 )
 app = typer.Typer(
     add_completion=False,
@@ -34,7 +34,7 @@ app = typer.Typer(
     epilog="Every command takes --json and --help. Exit codes: 0 good, 1 attention needed, 2 wrong use.",
 )
 for _function, _does, _example in COMMANDS:
-    app.command(_function.__name__, short_help=f"{_does:<35} {_example}")(_function)
+    app.command(_function.__name__, short_help=f"{_does:<32} {_example}")(_function)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

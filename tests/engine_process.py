@@ -51,6 +51,7 @@ async def start_postgres(folder: Path) -> PostgresServer:
     password = postgres.prepare(data)
     port = free_port()
     child = postgres.child(data, port, password, folder / "postgres.log")
+    child.argv = [*child.argv, "-c", "fsync=off"]  # nothing here must outlive the machine
     await child.start()
     return PostgresServer(port, password, child)
 

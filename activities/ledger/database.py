@@ -8,10 +8,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from commerce.failures import Family, SystemFailure
 
+# PostgreSQL's code for a write to a server that only reads: for some seconds, this is how a fail-over looks.
+_READ_ONLY = "25006"
 # Any number that no other program takes: it makes two starting workers migrate one after the other.
 _MIGRATION_LOCK = 7_203_114_001
 
@@ -23,12 +26,13 @@ def engine_for(url: str, *, pool_size: int = 10) -> AsyncEngine:
         plain.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error must not quote orders into logs and histories
         connect_args={"connect_timeout": 5},
     )
 
 
 async def migrate(engine: AsyncEngine) -> None:
-    """Bring the database to this version's tables. Safe to run from several processes at once."""
+    """Bring the database to this version's tables. Safe to run from several processes at once. Raises SystemFailure."""
 
     def run(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
@@ -37,7 +41,7 @@ async def migrate(engine: AsyncEngine) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
-    async with engine.begin() as connection:
+    async with transaction(engine) as connection:
         await connection.run_sync(run)
 
 
@@ -48,18 +52,20 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         async with engine.begin() as connection:
             yield connection
     except (OperationalError, InterfaceError) as err:
-        raise away(err) from err
+        raise _away(f"PostgreSQL does not answer: {type(err.orig).__name__}") from err
+    except PoolExhausted as err:
+        raise _away("all connections are in use") from err
     except DBAPIError as err:
-        if err.connection_invalidated:
-            raise away(err) from err
+        if err.connection_invalidated or getattr(err.orig, "sqlstate", None) == _READ_ONLY:
+            raise _away(f"PostgreSQL cannot write: {type(err.orig).__name__}") from err
         raise
 
 
-def away(err: DBAPIError) -> SystemFailure:
+def _away(what: str) -> SystemFailure:
     return SystemFailure(
         Family.TRANSIENT,
         "use the ledger",
-        f"PostgreSQL does not answer: {type(err.orig).__name__}",
+        what,
         system="ledger",
         do_next="start PostgreSQL or check [ledger] in the configuration; work goes on by itself",
     )

@@ -1,7 +1,7 @@
 """Reading and writing the ledger. Every write can be repeated."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import delete, func, select, update
@@ -114,7 +114,9 @@ class Ledger:
                 await db.execute(
                     insert(t.documents)
                     .values(row)
-                    .on_conflict_do_update(index_elements=place, set_={"status": document.status})
+                    .on_conflict_do_update(
+                        index_elements=place, set_={"status": document.status, "number": document.number}
+                    )
                 )
             if hand_over:
                 row = {"order_key": view.order_key, "result": result.model_dump(mode="json")}
@@ -224,7 +226,7 @@ class Ledger:
             await db.execute(
                 update(t.notifications)
                 .where(t.notifications.c.id == notification_id)
-                .values(reason=reason, tries=t.notifications.c.tries + 1, due_at=datetime.now(UTC) + wait)
+                .values(reason=reason, tries=t.notifications.c.tries + 1, due_at=func.now() + wait)
             )
 
     # ---- change feeds ------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from settings.connect import connect
 from settings.load import ConfigError, load
 from settings.model import Settings
 from settings.systems import Connected, connect_systems
-from settings.telemetry import set_up_telemetry
+from settings.telemetry import end_telemetry, set_up_telemetry
 from workflows.change_feed import ChangeFeed
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.late_payment import LatePayment
@@ -132,11 +132,11 @@ def _system_worker(client: Client, settings: Settings, connected: Connected, nam
 
 
 async def main(config: Path) -> int:
-    set_up_telemetry("holdfast-worker")
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
+        set_up_telemetry("holdfast-worker")
         settings = load(config)
         await run(settings, stop)
     except ConfigError as err:
@@ -155,6 +155,7 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(description="Run Holdfast's worker.")
     options.add_argument("--config", type=Path, default=Path("holdfast.toml"), help="the configuration file")
     code = asyncio.run(main(options.parse_args().config))
+    end_telemetry()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from opentelemetry import trace
 
 from activities.ledger.database import engine_for
 from activities.ledger.store import Ledger
@@ -23,7 +22,7 @@ from settings.connect import connect
 from settings.load import ConfigError, load
 from settings.model import Settings
 from settings.systems import connect_systems, listeners
-from settings.telemetry import set_up_telemetry
+from settings.telemetry import end_telemetry, set_up_telemetry
 
 
 async def serve(settings: Settings) -> bool:
@@ -56,9 +55,8 @@ async def serve(settings: Settings) -> bool:
 
 
 async def main(config: Path) -> int:
-    set_up_telemetry("holdfast-api")
-    logging.getLogger("uvicorn").setLevel(logging.INFO)
     try:
+        set_up_telemetry("holdfast-api")
         settings = load(config)
     except ConfigError as err:
         print(err, file=sys.stderr)
@@ -70,9 +68,7 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(prog="python -m api", description="Serve Holdfast's API and console.")
     options.add_argument("--config", type=Path, default=Path("holdfast.toml"), help="the configuration file")
     code = asyncio.run(main(options.parse_args().config))
-    flush = getattr(trace.get_tracer_provider(), "force_flush", None)
-    if flush is not None:
-        flush(5000)
+    end_telemetry()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -7,15 +7,13 @@ from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
+from starlette.types import Scope
 
 from activities.ledger.database import migrate
 from api import checkouts, health, orders, oversight, parked, reference, returns, webhooks
 from api.backing import Backing
 from api.console.app import console
 from api.errors import tell_errors
-from api.tracing import Tracing
-from settings.telemetry import wants_traces
 
 log = logging.getLogger("holdfast.api")
 TAGS = [
@@ -54,7 +52,7 @@ def create_app(backing: Backing) -> FastAPI:
         docs_url=None,  # FastAPI's page loads its scripts from elsewhere, which a closed network cannot
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[Middleware(Tracing)] if wants_traces() else [],
+        telemetry={"operation_spans": False, "metrics": False, "logs": False, "exclude": _is_unremarkable},
     )
     app.state.backing = backing
     tell_errors(app)
@@ -63,6 +61,11 @@ def create_app(backing: Backing) -> FastAPI:
     app.openapi = lambda: reference.describe(app)  # type: ignore[method-assign]
     app.mount("/console", console(backing))
     return app
+
+
+def _is_unremarkable(scope: Scope) -> bool:
+    """Load balancers ask every second; their questions are no spans. All others are, when an exporter is named."""
+    return scope["path"] in ("/healthz", "/readyz") or scope["path"].startswith("/static/")
 
 
 async def _migrate_when_there(backing: Backing) -> None:

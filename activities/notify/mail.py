@@ -49,7 +49,7 @@ class Mailer:
                 f"the mail server refused the receiver ({err.recipients[0].code if err.recipients else '?'})",
                 system=self._system,
                 do_next="correct the address (decision 'correct') or skip the mail",
-            ) from err
+            ) from None  # its text is the buyer's address
         except aiosmtplib.SMTPResponseException as err:
             family = Family.TRANSIENT if 400 <= err.code < 500 else Family.NEEDS_PERSON
             raise SystemFailure(

@@ -19,11 +19,15 @@ from sandbox.kernel.store import Doc
 from sandbox.kernel.world import Vendor, World
 
 LARGEST_BYTES = 25_000_000
+UNKNOWN_RECEIVERS = "@refused.example"
 PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
 
 
 class MailVendor(Vendor):
-    """Takes every mail for every address. A message: id, at, from, to, subject, text, html, headers, attachments."""
+    """Takes every mail, except for addresses at `refused.example`, which it does not know.
+
+    A message: id, at, from, to, subject, text, html, headers, attachments.
+    """
 
     name = "mail"
 
@@ -60,6 +64,14 @@ class MailVendor(Vendor):
 
     def credentials(self) -> dict[str, Any]:
         return {"smtp": self.world.urls.get("mail-smtp"), "login": "none needed, any is taken"}
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Envelope, address: str, options: list[str]) -> str:
+        """A receiver is named; one that nobody knows is refused for good."""
+        if address.casefold().endswith(UNKNOWN_RECEIVERS):
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:
         """One mail came in by SMTP; it is kept before it is acknowledged."""

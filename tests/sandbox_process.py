@@ -55,7 +55,7 @@ class Sandbox:
         """How often each fault rule of this vendor has struck."""
         return [int(rule["fired"]) for rule in self._ask("GET", f"/systems/{name}/faults")]
 
-    def act(self, name: str, do: str, **arguments: Any) -> dict[str, Any]:
+    def act(self, name: str, do: str, /, **arguments: Any) -> dict[str, Any]:
         """Make the vendor's own people or jobs do something."""
         done: dict[str, Any] = self._ask("POST", f"/systems/{name}/act", {"do": do, **arguments})
         return done

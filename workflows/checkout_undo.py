@@ -319,14 +319,18 @@ class CheckoutUndo(ParkingWorkflow):
     async def _tell_customer(self, template: Any, amount: Money, *, invoice_number: str = "") -> None:
         if self._plan is None or not self._plan.customer_mail:
             return
-        message = TellCustomer(
-            key=f"{self._key}:{template}",
-            template=template,
-            order=self._order,
-            invoice_number=invoice_number,
-            amount=amount,
+        await self._do_or_skip(
+            f"mail {template}",
+            NOTIFY,
+            Notify.customer,
+            lambda: TellCustomer(
+                key=f"{self._key}:{template}",
+                template=template,
+                order=self._order,  # as it is at each try: a correction may have mended the address
+                invoice_number=invoice_number,
+                amount=amount,
+            ),
         )
-        await self._do_or_skip(f"mail {template}", NOTIFY, Notify.customer, lambda: message)
 
     async def _tell_portal(self, event: str, data: dict[str, str]) -> None:
         if self._plan is None:

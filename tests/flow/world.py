@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx2
 from temporalio.client import WorkflowHandle
@@ -47,7 +48,7 @@ class World:
         placed = await self.act("magento", "place-order", items=wished, **{"store": "de", "customer": "11", **wish})
         return f"{wish.get('store', 'de')}:{placed['increment_id']}"
 
-    async def act(self, system: str, do: str, **arguments: Any) -> dict[str, Any]:
+    async def act(self, system: str, do: str, /, **arguments: Any) -> dict[str, Any]:
         # In a thread: the workers share this loop.
         return await asyncio.to_thread(self.sandbox.act, system, do, **arguments)
 
@@ -62,6 +63,16 @@ class World:
         async with httpx2.AsyncClient(base_url=self.sandbox.url("juston"), timeout=10) as hosted:
             body = {"linkId": link.split("/pay/")[1].split("/")[0], "reason": "by hand"}
             (await hosted.post(path, json=body, headers=headers)).raise_for_status()
+
+    async def set_service_date(self, key: str, date: str | None) -> None:
+        """Somebody edits the order's billing record. The invoice run refuses one without a date."""
+        known = await asyncio.to_thread(self.sandbox.credentials, "salesforce")
+        form = {"grant_type": "client_credentials", **{name: known[name] for name in ("client_id", "client_secret")}}
+        path = f"/services/data/v68.0/sobjects/Web_Order__c/Magento_Order_Id__c/{quote(key, safe='')}"
+        async with httpx2.AsyncClient(base_url=self.sandbox.url("salesforce"), timeout=10) as org:
+            token = (await org.post("/services/oauth2/token", data=form)).json()["access_token"]
+            headers = {"authorization": f"Bearer {token}"}
+            (await org.patch(path, json={"ON_ServiceDate__c": date}, headers=headers)).raise_for_status()
 
     async def bill(self, key: str) -> None:
         """The invoice run of this order alone."""
@@ -177,6 +188,15 @@ class World:
         await self.wait_until(taken_up, what=f"the decision on {case.id} is kept", key=case.order_key)
         return answer
 
+    async def told_operators(self, subject: str, *, times: int = 1) -> list[dict[str, Any]]:
+        """The mails with this subject, once there are so many."""
+
+        async def there() -> list[dict[str, Any]] | None:
+            found = [mail for mail in await messages(self.sandbox) if mail["subject"] == subject]
+            return found if len(found) >= times else None
+
+        return await self.wait_until(there, what=f"{times} mails {subject!r}")
+
     async def skip_time(self, key: str, time: timedelta) -> None:
         await self.stand.skipper.fast_forward(self.run(key), time)
 
@@ -217,6 +237,14 @@ class World:
             "mails": [_subject(mail["subject"]) for mail in mails if mail["to"] != [*told_operators]],
         }
         return {name: sorted(rows) for name, rows in found.items() if rows}
+
+    async def books_become(self, key: str, expected: Books, *, within: float = 5) -> None:
+        """For what a system shows a moment later than it acknowledged it."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + within
+        while (found := await self.books(key)) != expected and clock() < deadline:
+            await asyncio.sleep(LOOK_EVERY)
+        assert found == expected
 
     @contextlib.asynccontextmanager
     async def faults(self, system: str, *rules: dict[str, Any]) -> AsyncIterator[None]:

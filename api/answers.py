@@ -1,9 +1,16 @@
 """What the API answers about an order, from its run while it is open, else from the ledger."""
 
+import logging
 from datetime import timedelta
 
 from pydantic import Field
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+)
 from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -17,6 +24,7 @@ from commerce.money import Money
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.names import STAGE, WAITING_ON, checkout_id
 
+log = logging.getLogger("holdfast.api")
 ASK_WITHIN = timedelta(seconds=3)  # a run with a worker answers in milliseconds
 
 
@@ -149,8 +157,8 @@ async def order_now(backing: Backing, store: str, number: str) -> OrderAnswer:
             if known is None:
                 raise not_found(key) from None
             return await _without_run(backing, known, lost="no run of it is in Temporal")
-        if err.status not in AWAY:
-            raise
+        if err.status not in AWAY:  # for example: the run's last step failed on a worker
+            log.warning("the run of order %s cannot be asked: %s", key, err)
         return await _silent(backing, store, number, known)
     except WorkflowQueryFailedError:
         return await _silent(backing, store, number, known)
@@ -184,9 +192,7 @@ async def _silent(backing: Backing, store: str, number: str, known: KnownOrder |
         if known is None:
             raise not_found(key)
         return await _without_run(backing, known)
-    attributes = described.typed_search_attributes
-    stage = Stage(attributes.get(STAGE) or Stage.RECEIVED.value)
-    waiting_on = attributes.get(WAITING_ON) or ""
+    stage, waiting_on = where_it_stands(described)
     cases = await _open_cases(backing, key)
     return OrderAnswer(
         order_key=key,
@@ -202,6 +208,12 @@ async def _silent(backing: Backing, store: str, number: str, known: KnownOrder |
         received_at=known.received_at if known else described.start_time,
         links=links_of(backing, store, number),
     )
+
+
+def where_it_stands(described: WorkflowExecutionDescription) -> tuple[Stage, str]:
+    """Stage and what is waited for, as the run last wrote them where everybody can read them."""
+    attributes = described.typed_search_attributes
+    return Stage(attributes.get(STAGE) or Stage.RECEIVED.value), attributes.get(WAITING_ON) or ""
 
 
 async def _without_run(backing: Backing, known: KnownOrder, *, lost: str = "") -> OrderAnswer:

@@ -14,12 +14,13 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from activities.ledger.store import KnownOrder
-from api.answers import CheckoutAnswer, checkout_answer, order_now
+from api.answers import CheckoutAnswer, checkout_answer, links_of, where_it_stands
 from api.auth import Portal
 from api.backing import Backing, Base
 from api.body import json_body, read_model
 from api.errors import ErrorAnswer, Refusal, away
 from api.examples import ORDER_EXAMPLES
+from api.explain import next_step
 from commerce.documents import OrderView
 from commerce.order import Order, content, differences
 from commerce.totals import mismatches
@@ -155,17 +156,18 @@ async def _not_yet(backing: Backing, order: Order) -> Response:
     placed = await backing.engine.placed(order.key)
     if placed is not None and placed.digest() != order.digest():
         raise _conflict(order, differences(content(placed), content(order)))
-    answer = await order_now(backing, order.store, order.number)
+    stage, waiting_on = where_it_stands(described)
+    cases = tuple(await backing.ledger.open_cases(order_key=order.key))
     return _later(
         CheckoutAnswer(
-            order_key=answer.order_key,
-            stage=answer.stage,
-            payment_state=answer.payment_state,
+            order_key=order.key,
+            stage=stage,
+            payment_state="not asked yet",
             amount=order.total,
-            waiting_on=answer.waiting_on,
-            cases=answer.cases,
-            next=answer.next,
-            links=answer.links,
+            waiting_on=waiting_on,
+            cases=cases,
+            next=next_step(stage, waiting_on, cases),
+            links=links_of(backing, order.store, order.number),
         )
     )
 

@@ -30,8 +30,8 @@ def next_step(stage: Stage, waiting_on: str, cases: Sequence[Case], *, live: boo
         return _CLOSED[stage]
     if not live:
         return (
-            "The order is kept and its run is open, but no worker answers for it at the moment; "
-            "start a worker, or ask again."
+            "The order is kept and its run is open, but the run cannot be asked: no worker answers for it, or its last "
+            "step failed on the worker. See that a worker runs, or look at the run in the Temporal UI."
         )
     told_stage = _OPEN[stage]
     named = waiting_on and stage is not Stage.AWAITING_PAYMENT

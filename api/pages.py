@@ -1,11 +1,13 @@
 """Renders the server-side pages. Everything is escaped; no page loads anything from elsewhere."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -32,6 +34,12 @@ def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
+def _code(text: str) -> Markup:
+    """What stands between backticks as code; everything is escaped."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+_environment.filters["code"] = _code
 _environment.filters["moment"] = _moment
 _environment.filters["segment"] = lambda text: quote(str(text), safe="")
 _environment.globals["age"] = _age

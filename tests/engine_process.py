@@ -6,6 +6,7 @@ Tests that share the Temporal server keep apart by order numbers of their own (`
 import itertools
 import os
 import secrets
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ async def postgres_server() -> AsyncIterator[PostgresServer]:
     # Not pytest's own folder: the server's account cannot enter that one when tests run as root.
     with tempfile.TemporaryDirectory(prefix="holdfast-postgres-") as folder:
         server = await start_postgres(Path(folder))
+        server.child.stop_signal = signal.SIGQUIT  # at once: nobody needs the data any more
         try:
             yield server
         finally:
@@ -94,6 +96,7 @@ async def ledger(postgres_url: str) -> AsyncIterator[Ledger]:
 async def temporal_server() -> AsyncIterator[TemporalServer]:
     with tempfile.TemporaryDirectory(prefix="holdfast-temporal-") as folder:
         server = await start_temporal(Path(folder))
+        server.child.stop_signal = signal.SIGKILL  # it takes seconds to end in order; nobody needs the data any more
         try:
             yield server
         finally:

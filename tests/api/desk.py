@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import copy
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import httpx2
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretStr
 from temporalio.client import Client
 
@@ -16,6 +20,7 @@ from activities.ledger.store import Ledger
 from api.app import create_app
 from api.backing import Backing
 from api.engine import Engine
+from api.examples import PREPAID
 from engine.processes import free_port
 from settings.load import load
 from settings.model import Settings, Token
@@ -24,6 +29,14 @@ from settings.systems import connect_systems, listeners
 ROOT = Path(__file__).parents[2]
 PORTAL, OPERATOR, APPROVER, GERMAN = (f"{name}-token-{'x' * 24}" for name in ("portal", "operator", "approver", "de"))
 NOTIFY_SECRET = "a-shared-secret-of-the-org"
+SHOP_KEY = generate_private_key(65537, 2048)
+TOKENS = (
+    Token(name="shop portal", role="portal", token=SecretStr(PORTAL)),
+    Token(name="olga", role="operator", token=SecretStr(OPERATOR)),
+    Token(name="anna", role="approver", token=SecretStr(APPROVER)),
+    Token(name="german desk", role="approver", token=SecretStr(GERMAN), stores=("de",)),
+)
+# No system is there: port 9 refuses.
 NOWHERE = {
     "HOLDFAST_PORTAL_TOKEN": PORTAL,
     "HOLDFAST_OPERATOR_TOKEN": APPROVER,
@@ -32,6 +45,9 @@ NOWHERE = {
     "SANDBOX_MAGENTO_CONSUMER_SECRET": "s",
     "SANDBOX_MAGENTO_ACCESS_TOKEN": "t",
     "SANDBOX_MAGENTO_ACCESS_TOKEN_SECRET": "ts",
+    "SANDBOX_MAGENTO_WEBHOOK_PUBLIC_KEY": SHOP_KEY.public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    .decode(),
     "SANDBOX_SALESFORCE_URL": "http://127.0.0.1:9",
     "SANDBOX_SALESFORCE_CLIENT_ID": "c",
     "SANDBOX_SALESFORCE_CLIENT_SECRET": "cs",
@@ -44,22 +60,24 @@ NOWHERE = {
 }
 
 
-def settings_for(ledger_url: str, environment: dict[str, str], **api: Any) -> Settings:
-    """The project's own holdfast.toml with this environment, and a token for each role."""
-    whole = {**NOWHERE, "HOLDFAST_LEDGER_URL": ledger_url, "SANDBOX_MAGENTO_WEBHOOK_PUBLIC_KEY": "", **environment}
-    read = load(ROOT / "holdfast.toml", whole)
-    tokens = (
-        Token(name="shop portal", role="portal", token=SecretStr(PORTAL)),
-        Token(name="olga", role="operator", token=SecretStr(OPERATOR)),
-        Token(name="anna", role="approver", token=SecretStr(APPROVER)),
-        Token(name="german portal", role="approver", token=SecretStr(GERMAN), stores=("de",)),
-    )
-    return read.model_copy(update={"api": read.api.model_copy(update={"tokens": tokens, **api})})
+def settings_for(ledger_url: str, **api: Any) -> Settings:
+    """The project's own holdfast.toml without any system, and a token for each role."""
+    read = load(ROOT / "holdfast.toml", {**NOWHERE, "HOLDFAST_LEDGER_URL": ledger_url})
+    return with_tokens(read, **api)
+
+
+def with_tokens(settings: Settings, **api: Any) -> Settings:
+    return settings.model_copy(update={"api": settings.api.model_copy(update={"tokens": TOKENS, **api})})
+
+
+def an_order(number: str, **changed: Any) -> dict[str, Any]:
+    """A consumer's order over 99.84 EUR."""
+    return {**copy.deepcopy(PREPAID), "number": number, **changed}
 
 
 @dataclass
 class Served:
-    """A served API. `http` speaks to it without a token; `as_` with one."""
+    """A served API, asked by real HTTP."""
 
     url: str
     backing: Backing
@@ -68,13 +86,15 @@ class Served:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=30, trust_env=False)
 
-    async def get(self, path: str, token: str = APPROVER) -> httpx2.Response:
+    async def get(self, path: str, token: str = APPROVER, **more: Any) -> httpx2.Response:
         async with self.as_(token) as http:
-            return await http.get(path)
+            return await http.get(path, **more)
 
-    async def post(self, path: str, body: Any, token: str = APPROVER, **more: Any) -> httpx2.Response:
+    async def post(self, path: str, body: Any = None, token: str = APPROVER, **more: Any) -> httpx2.Response:
         async with self.as_(token) as http:
-            return await http.post(path, json=body, **more)
+            if body is not None:
+                more["content"] = json.dumps(body)  # ASCII: carries also what UTF-8 cannot
+            return await http.post(path, **more)
 
 
 @contextlib.asynccontextmanager
@@ -96,6 +116,21 @@ async def served(settings: Settings, ledger: Ledger, engine: Engine) -> AsyncIte
     finally:
         server.should_exit = True
         await serving
+
+
+def engine_of(client: Client) -> Engine:
+    async def connect() -> Client:
+        return client
+
+    return Engine(connect)
+
+
+async def _refuse() -> Client:
+    raise RuntimeError("nobody listens")
+
+
+def no_engine() -> Engine:
+    return Engine(_refuse)
 
 
 async def end_open_runs(client: Client) -> None:

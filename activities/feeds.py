@@ -5,11 +5,13 @@ first and remembered afterwards, so that a kill between the two repeats it; runs
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Protocol
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.changes import Change, Feeds, Follow, LatePaymentInput, Source
 from activities.ledger.store import Ledger, Notification
@@ -19,6 +21,8 @@ from commerce.order import Order
 INBOX_EVERY = 0.3  # seconds between looks into the inbox: what a portal's buyer notices at most
 TURN = timedelta(hours=6)  # after that the activity ends and the feed's workflow starts it anew
 LONGEST_PAUSE = 60.0  # seconds between tries while a system is away
+BEAT_EVERY = 5.0  # seconds; a slow system answers later than the engine's patience for a feed without a heartbeat
+_PASSING = (Family.TRANSIENT, Family.OUTCOME_UNKNOWN)
 
 
 class Runs(Protocol):
@@ -52,39 +56,43 @@ class FeedActivities(Feeds):
 
     @activity.defn(name="feed.follow")
     async def follow(self, task: Follow) -> int:
-        """Follow one source for some hours. Its place is kept in the ledger."""
-        source = self._sources[task.source]
+        """Follow one source for some hours; its place is kept in the ledger. Returns how many changes went on."""
+        source = self._sources.get(task.source)
+        if source is None:
+            known = ", ".join(sorted(self._sources)) or "none"
+            raise ApplicationError(
+                f"no source {task.source} is configured (there are: {known}); configure its system again, or terminate "
+                f"this workflow",
+                type="NotConfigured",
+            )
+        async with _beating():
+            return await self._follow(source)
+
+    async def _follow(self, source: Source) -> int:
         passed = 0
         sweep_at = 0.0
-        pause = self._every[task.source]
+        pause = self._every[source.name]
         clock = asyncio.get_running_loop().time
         end = clock() + TURN.total_seconds()
         while clock() < end and not activity.is_worker_shutdown():
-            activity.heartbeat(passed)
             try:
                 passed += await self._drain_inbox(source)
                 if clock() >= sweep_at:
                     passed += await self._sweep(source)
-                    pause = self._every[task.source]
+                    pause = self._every[source.name]
                     sweep_at = clock() + pause
             except SystemFailure as failure:
-                if failure.family not in (Family.TRANSIENT, Family.OUTCOME_UNKNOWN):
+                if failure.family not in _PASSING:
                     raise  # the engine retries the activity and shows why it does not get on
                 pause = min(max(pause, 0.5) * 2, LONGEST_PAUSE)
                 if failure.retry_after is not None:
                     pause = max(pause, float(min(failure.retry_after, 3600)))
-                activity.logger.warning("feed %s waits %.0f s: %s", task.source, pause, failure)
+                activity.logger.warning("feed %s waits %.0f s: %s", source.name, pause, failure)
                 sweep_at = clock() + pause
-                await self._rest(pause, clock, passed)
-                continue
-            await asyncio.sleep(INBOX_EVERY)
+                await _rest(pause)
+            else:
+                await _rest(INBOX_EVERY)
         return passed
-
-    async def _rest(self, seconds: float, clock: Callable[[], float], passed: int) -> None:
-        until = clock() + seconds
-        while (left := until - clock()) > 0 and not activity.is_worker_shutdown():
-            activity.heartbeat(passed)
-            await asyncio.sleep(min(left, 1))
 
     async def _sweep(self, source: Source) -> int:
         passed = 0
@@ -93,7 +101,6 @@ class FeedActivities(Feeds):
             page = await source.read(cursor)
             for change in page.changes:
                 passed += await self._pass_on_once(source, change)
-                activity.heartbeat(passed)
             if page.cursor != cursor:
                 await self._ledger.keep_cursor(source.name, page.cursor)
             cursor = page.cursor
@@ -106,52 +113,65 @@ class FeedActivities(Feeds):
             try:
                 passed += await self._hear(source, notification)
             except SystemFailure as failure:
-                wait = timedelta(seconds=min(2**notification.tries, 300))
+                wait = timedelta(seconds=min(2 ** min(notification.tries, 10), 300))
                 await self._ledger.postpone_notification(notification.id, str(failure), wait)
-                if failure.family in (Family.TRANSIENT, Family.OUTCOME_UNKNOWN):
+                if failure.family in _PASSING:
                     raise
                 activity.logger.warning("notification %s waits: %s", notification.id, failure)
-            activity.heartbeat(passed)
         return passed
 
     async def _hear(self, source: Source, notification: Notification) -> int:
-        change = await source.fetch(notification.reference)
-        passed = 0
-        if change is not None:
-            passed = await self._pass_on_once(source, change)
-        await self._ledger.settle_notification(notification.id)
-        return passed
+        try:
+            change = await source.fetch(notification.reference)
+        except SystemFailure as failure:
+            if failure.family in (*_PASSING, Family.NEEDS_PERSON):
+                raise
+            unreadable = str(failure)
+        except Exception as err:  # noqa: BLE001 - one odd record must not hold up all that came after it
+            activity.logger.exception("notification %s cannot be read", notification.id)
+            unreadable = f"cannot be read: {type(err).__name__}"
+        else:
+            passed = await self._pass_on_once(source, change) if change is not None else 0
+            await self._ledger.settle_notification(notification.id)
+            return passed
+        # The sweep still finds what changed; the notification itself is for a person to look at.
+        await self._ledger.settle_notification(notification.id, quarantine=unreadable)
+        return 0
 
     async def _pass_on_once(self, source: Source, change: Change) -> int:
         if not await self._ledger.is_news(source.name, change.order_key, change.digest):
             return 0
+        problem = change.problem or self._unknown_store(change)
+        if problem:
+            # Not remembered: it is taken in as soon as it comes by again and can be read.
+            await self._quarantine(source, change, problem)
+            return 0
         if not change.quiet:
-            await self._pass_on(source, change)
+            await self._pass_on(change)
         await self._ledger.remember_seen(source.name, change.order_key, change.digest)
         return int(not change.quiet)
 
-    async def _pass_on(self, source: Source, change: Change) -> None:
-        if change.problem:
-            await self._quarantine(source, change, change.problem)
-        elif change.what == "shop-order":
-            await self._pass_on_shop_order(source, change)
-        else:
-            what = "entry" if change.what == "entry" else "billing"
-            if not await self._runs.hint(change.order_key, what) and what == "entry":
-                known = await self._ledger.order(change.order_key)
-                if known is not None and known.stage:
-                    late = LatePaymentInput(order_key=known.key, store=known.store, number=known.number)
-                    await self._runs.start_late_payment(late)
+    def _unknown_store(self, change: Change) -> str:
+        if change.order is None or change.order.store in self._stores:
+            return ""
+        known = ", ".join(sorted(self._stores)) or "none"
+        return f"no [stores.{change.order.store}] is configured; there are: {known}"
 
-    async def _pass_on_shop_order(self, source: Source, change: Change) -> None:
-        known = await self._ledger.order(change.order_key)
+    async def _pass_on(self, change: Change) -> None:
+        if change.what == "shop-order":
+            await self._pass_on_shop_order(change)
+        elif not await self._runs.hint(change.order_key, change.what) and change.what == "entry":
+            known = await self._ledger.order(change.order_key)
+            # Also where the run ended without a result, as when it was terminated: money is never left unseen.
+            if known is not None:
+                late = LatePaymentInput(order_key=known.key, store=known.store, number=known.number)
+                await self._runs.start_late_payment(late)
+
+    async def _pass_on_shop_order(self, change: Change) -> None:
         if change.shop_canceled:
-            if known is not None and not known.stage:
-                await self._runs.hint(change.order_key, "shop-canceled")
-        elif change.order is not None and known is None:
-            if change.order.store not in self._stores:
-                await self._quarantine(source, change, f"no [stores.{change.order.store}] is configured")
-                return
+            # Also where the ledger has no order yet: its run may have started a moment ago.
+            await self._runs.hint(change.order_key, "shop-canceled")
+        elif change.order is not None and await self._ledger.order(change.order_key) is None:
             await self._runs.start_checkout(change.order)
 
     async def _quarantine(self, source: Source, change: Change, reason: str) -> None:
@@ -165,3 +185,25 @@ class FeedActivities(Feeds):
             reference=change.order_key,
             quarantine=reason,
         )
+
+
+async def _rest(seconds: float) -> None:
+    """Ends early when the worker stops."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(activity.wait_for_worker_shutdown(), seconds)
+
+
+@asynccontextmanager
+async def _beating() -> AsyncIterator[None]:
+    """Heartbeats for as long as the body runs, also while a system takes its time."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(BEAT_EVERY)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()

@@ -52,7 +52,8 @@ async def _serve(stack: Stack, screen: Screen) -> None:
     try:
         if not await start_unless_stopped(stack, stop):
             return
-        screen.json({"data": str(stack.data), **vars(stack.addresses)})
+        first_order = str(keep_first_order(stack.data)) if stack.addresses.sandbox else None
+        screen.json({"data": str(stack.data), "first_order": first_order, **vars(stack.addresses)})
         show_addresses(screen, stack.addresses, stack.data)
         screen.say("\nCtrl-C stops everything; the state stays in " + str(stack.data), "bold")
         await stop.wait()

@@ -19,6 +19,8 @@ R = TypeVar("R")
 RETRIED = frozenset({Family.TRANSIENT, Family.OUTCOME_UNKNOWN})
 # A hint past this is capped: a delay that reaches past the step's schedule-to-close would end the step at once.
 LONGEST_HINT = timedelta(hours=6)
+# Most calls end before the first heartbeat; the engine waits for the next one several times as long.
+BEAT_SECONDS = 5.0
 
 
 def as_application_error(failure: SystemFailure) -> ApplicationError:
@@ -54,8 +56,7 @@ def step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[A
     @wraps(method)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            async with asyncio.timeout(_time_left()):
-                return await method(*args, **kwargs)
+            return await _carried_through(_in_time(method(*args, **kwargs)))
         except ApplicationError:
             raise
         except ValidationError as err:
@@ -64,6 +65,41 @@ def step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[A
             raise as_application_error(_failure_of(err, method.__name__)) from err
 
     return run
+
+
+async def _in_time(work: Coroutine[Any, Any, R]) -> R:
+    async with asyncio.timeout(_time_left()):
+        return await work
+
+
+async def _carried_through(work: Coroutine[Any, Any, R]) -> R:
+    """Do the work to its end, and tell the engine meanwhile that this worker lives: when it dies, another goes on soon.
+
+    With the heartbeats comes the engine's wish to cancel. It is not obeyed: half a write is what an undo cannot see.
+    A worker that shuts down, and a try that the engine has given up, end at once.
+    """
+    if not activity.in_activity():
+        return await work
+    running = asyncio.ensure_future(work)
+    try:
+        while not running.done():
+            try:
+                await asyncio.wait({running}, timeout=BEAT_SECONDS)
+            except asyncio.CancelledError:
+                if not _only_asked_to_cancel():
+                    raise
+            if not running.done():
+                activity.heartbeat()
+        return running.result()
+    finally:
+        if not running.done():
+            running.cancel()
+            await asyncio.wait({running})
+
+
+def _only_asked_to_cancel() -> bool:
+    details = activity.cancellation_details()
+    return details is not None and details.cancel_requested and not details.worker_shutdown and not details.not_found
 
 
 def _time_left() -> float | None:

@@ -24,6 +24,7 @@ def system_step(plan: Plan, system: str, summary: str) -> Any:
     return workflow.ActivityConfig(
         task_queue=system_queue(system),
         start_to_close_timeout=timedelta(minutes=3),
+        heartbeat_timeout=timedelta(seconds=20),  # a worker that died is noticed by its silence, not after minutes
         schedule_to_close_timeout=timedelta(seconds=plan.give_up_after),
         retry_policy=RetryPolicy(
             initial_interval=timedelta(seconds=1),

@@ -10,7 +10,7 @@ import httpx2
 from temporalio import activity
 
 from activities.control import TellOperators
-from activities.http import send
+from activities.http import retry_after, send
 from activities.ledger.store import Ledger
 from activities.notify.mail import Mailer
 from activities.notify.settings import MailSettings, PortalSettings
@@ -19,6 +19,8 @@ from activities.roles import Notify, TellCustomer, TellPortal
 from activities.steps import step
 from commerce.documents import Document, DocumentKind
 from commerce.failures import Family, SystemFailure
+
+_NOT_NOW = frozenset({408, 425, 429})
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -42,6 +44,7 @@ class NotifyActivities(Notify):
         document = Document(kind=DocumentKind.MAIL, system="mail", id=task.key, key=task.key, status="sent")
         if self._mailer is None:
             return document.model_copy(update={"status": "no mail configured"})
+        document = document.model_copy(update={"id": self._mailer.message_id(task.key)})
         if await self._ledger.delivered(task.key):
             return document.model_copy(update={"adopted": True})
         subject, text = customer_text(
@@ -49,7 +52,7 @@ class NotifyActivities(Notify):
         )
         reference = await self._mailer.send(task.key, (task.order.customer.email,), subject, text, datetime.now(UTC))
         await self._ledger.keep_message(task.key, "mail", task.order.key, reference=reference)
-        return document.model_copy(update={"id": reference})
+        return document
 
     @activity.defn(name="notify.portal")
     @step
@@ -62,6 +65,7 @@ class NotifyActivities(Notify):
             return document.model_copy(update={"status": "no portal configured"})
         if await self._ledger.delivered(task.key):
             return document.model_copy(update={"adopted": True})
+        tried = f"tell the portal of {task.store} about {task.order_key}"
         body = json.dumps(
             {
                 "id": task.key,
@@ -89,24 +93,20 @@ class NotifyActivities(Notify):
             system="portal",
             # The portal may hear it twice, never not at all: the id tells it which message this is.
             writes=False,
-            tried=f"tell the portal of {task.store} about {task.order_key}",
+            tried=tried,
         )
-        if reply.status_code == 429 or reply.status_code >= 500:
+        if not reply.is_success:
+            passing = reply.status_code in _NOT_NOW or reply.status_code >= 500
             raise SystemFailure(
-                Family.TRANSIENT,
-                f"tell the portal of {task.store} about {task.order_key}",
-                f"it answered {reply.status_code}",
+                Family.TRANSIENT if passing else Family.NEEDS_PERSON,
+                tried,
+                f"it answered {reply.status_code}" if passing else f"it did not take the event: {reply.status_code}",
                 system="portal",
                 code=str(reply.status_code),
-            )
-        if reply.status_code >= 400:
-            raise SystemFailure(
-                Family.NEEDS_PERSON,
-                f"tell the portal of {task.store} about {task.order_key}",
-                f"it refused the event with {reply.status_code}",
-                system="portal",
-                code=str(reply.status_code),
-                do_next="mend the portal and decide 'retry', or skip the message",
+                retry_after=retry_after(reply),
+                do_next=""
+                if passing
+                else f"mend the portal or [stores.{task.store}.portal] and decide 'retry', or skip the message",
             )
         await self._ledger.keep_message(task.key, "portal", task.order_key)
         return document

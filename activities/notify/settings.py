@@ -14,7 +14,8 @@ class MailSettings(BaseModel):
     password: SecretStr | None = Field(default=None, description="SMTP password")
     starttls: bool = Field(default=True, description="Whether the connection must be upgraded to TLS")
     tls_at_once: bool = Field(
-        default=False, description="Whether the connection begins with TLS, as on port 465; starttls does not matter then"
+        default=False,
+        description="Whether the connection begins with TLS, as on port 465; starttls does not matter then",
     )
     sender: str = Field(default="shop@localhost", pattern=r"^[^@\s]+@[^@\s]+$", description="From address")
     sender_name: str = Field(default="", description="From name")

@@ -63,6 +63,7 @@ _TEXTS: dict[str, dict[Template, str]] = {
 }
 
 _GREETINGS = {"en": "Dear {name},", "de": "Guten Tag {name},", "ja": "{name} 様"}
+_FAMILY_NAME_FIRST = frozenset({"ja"})
 
 _engine = Environment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=True)  # plain text
 
@@ -75,7 +76,10 @@ def customer_text(
     if language not in _TEXTS:
         language = "en"
     customer = order.customer
-    name = " ".join(part for part in (customer.first_name, customer.last_name) if part) or customer.company_name
+    names = (customer.first_name, customer.last_name)
+    if language in _FAMILY_NAME_FIRST:
+        names = (customer.last_name, customer.first_name)
+    name = " ".join(" ".join(names).split()) or customer.company_name
     values = {
         "greeting": _GREETINGS[language].format(name=name or order.customer.email),
         "number": order.number,

@@ -1,0 +1,172 @@
+"""The console: who gets in, what a form must carry, and what an operator sees while systems are away."""
+
+import contextlib
+import re
+import time
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from activities.ledger.store import Ledger
+from api.console import session as sessions
+from commerce.documents import Case
+from commerce.money import Money
+from commerce.order import Order
+from tests.api.desk import APPROVER, OPERATOR, PORTAL, TOKENS, Served, an_order
+
+
+@contextlib.asynccontextmanager
+async def signed_in(api: Served, token: str) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=api.url, timeout=30, trust_env=False) as browser:
+        reply = await browser.post("/console/login", data={"token": token, "to": "/console/"})
+        assert reply.status_code == 303, reply.text
+        yield browser
+
+
+def form_secret(page: str) -> str:
+    found = re.search(r'name="form_secret" value="([0-9a-f]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+async def parked(ledger: Ledger, number: str, *, store: str = "de", came_back: str = "no such item") -> Case:
+    placed = Order.model_validate(an_order(number)).model_copy(update={"store": store})
+    await ledger.keep_order(placed, f"checkout:{placed.key}")
+    case = Case(
+        id=f"{placed.key}:1",
+        order_key=placed.key,
+        store=store,
+        number=number,
+        workflow_id=f"checkout:{placed.key}",
+        step="find items",
+        system="financialforce",
+        family="NeedsPerson",
+        tried=f"map the SKUs of order {placed.key}",
+        came_back=came_back,
+        do_next="activate it",
+        amount=Money(minor=9984, currency="EUR"),
+        opened_at=placed.placed_at,
+    )
+    await ledger.open_case(case)
+    return case
+
+
+@pytest.mark.parametrize("path", ["/console/", "/console/orders", "/console/parked", "/console/orders/de/1"])
+async def test_nobody_sees_a_page_without_signing_in(api: Served, path: str) -> None:
+    forged = sessions.issue(TOKENS[2]).replace("e", "f")
+    for cookie in ("", "nonsense", "a.b", forged):
+        reply = await api.get(path, "", headers={"Cookie": f"{sessions.COOKIE}={cookie}"})
+        assert reply.status_code == 303
+        assert reply.headers["location"].startswith("/console/login?to=%2Fconsole%2F")
+
+
+async def test_a_portal_and_a_stranger_do_not_get_in(api: Served) -> None:
+    for token, status in ((PORTAL, 403), ("a-guess-a-guess-a-guess-a-guess", 401), ("", 401)):
+        reply = await api.post("/console/login", token="", data={"token": token})
+        assert reply.status_code == status
+        assert "set-cookie" not in reply.headers
+
+
+async def test_the_cookie_stays_with_the_browser_and_leads_only_to_own_pages(api: Served) -> None:
+    for to in ("https://elsewhere.example/", "//elsewhere.example", "/console//elsewhere.example", "/v1/orders"):
+        reply = await api.post("/console/login", token="", data={"token": OPERATOR, "to": to})
+        assert reply.headers["location"] == "/console/"
+    flags = reply.headers["set-cookie"].lower()
+    assert all(flag in flags for flag in ("httponly", "samesite=strict", "path=/console"))
+    assert OPERATOR not in reply.headers["set-cookie"]
+
+
+def test_a_session_ends_with_its_time_and_with_its_token() -> None:
+    cookie = sessions.issue(TOKENS[1])
+    found = sessions.read(TOKENS, cookie)
+    assert found is not None
+    assert (found.caller.name, found.caller.role) == ("olga", "operator")
+    assert sessions.read(TOKENS, cookie, time.time() + sessions.LASTS + 1) is None
+    assert sessions.read(TOKENS[2:], cookie) is None
+    changed = TOKENS[1].model_copy(update={"token": TOKENS[2].token})
+    assert sessions.read([changed], cookie) is None
+
+
+async def test_a_form_without_the_sessions_own_secret_changes_nothing(
+    api: Served, ledger: Ledger, fresh_number: str
+) -> None:
+    case = await parked(ledger, fresh_number)
+    async with signed_in(api, APPROVER) as browser, signed_in(api, APPROVER) as other:
+        stolen = form_secret((await other.get("/console/")).text)
+        for secret in ("", "0" * 64, stolen):
+            form = {"decision": "retry", "reason": "x", "form_secret": secret}
+            assert (await browser.post(f"/console/parked/{case.id}", data=form)).status_code == 403
+            cancel = {"reason": "x", "form_secret": secret}
+            path = f"/console/orders/de/{fresh_number}/cancel"
+            assert (await browser.post(path, data=cancel)).status_code == 403
+
+
+async def test_an_operator_sees_a_case_and_only_an_approver_can_decide_it(
+    api: Served, ledger: Ledger, fresh_number: str
+) -> None:
+    case = await parked(ledger, fresh_number, came_back="<script>alert(1)</script>")
+    async with signed_in(api, OPERATOR) as browser:
+        page = (await browser.get(f"/console/parked/{case.id}")).text
+        assert "99.84 EUR" in page
+        assert "&lt;script&gt;" in page
+        assert "<script>" not in page
+        assert 'value="give-up"' not in page
+        form = {"decision": "retry", "reason": "x", "form_secret": form_secret(page)}
+        assert (await browser.post(f"/console/parked/{case.id}", data=form)).status_code == 403
+    async with signed_in(api, APPROVER) as browser:
+        page = (await browser.get(f"/console/parked/{case.id}")).text
+        assert 'value="give-up"' in page
+        assert 'value="skip"' not in page, "this step cannot be skipped"
+        bad = {"decision": "correct", "reason": "typo", "correction": "{", "form_secret": form_secret(page)}
+        refused = await browser.post(f"/console/parked/{case.id}", data=bad)
+        assert refused.status_code == 422
+        assert "not JSON" in refused.text
+        assert 'value="typo"' in refused.text, "what was typed is not lost"
+
+
+async def test_a_token_of_one_store_sees_only_its_cases(api: Served, ledger: Ledger, fresh_number: str) -> None:
+    own, other = await parked(ledger, fresh_number), await parked(ledger, fresh_number, store="ch")
+    async with signed_in(api, TOKENS[3].token.get_secret_value()) as browser:
+        page = (await browser.get("/console/parked")).text
+        assert f">{own.order_key}<" in page
+        assert f">{other.order_key}<" not in page
+        assert (await browser.get(f"/console/parked/{other.id}")).status_code == 403
+        assert (await browser.get(f"/console/orders/ch/{fresh_number}")).status_code == 403
+
+
+async def test_an_order_number_is_enough_to_find_the_order(api: Served, ledger: Ledger, fresh_number: str) -> None:
+    await parked(ledger, fresh_number)
+    async with signed_in(api, OPERATOR) as browser:
+        found = await browser.get("/console/orders", params={"q": f" {fresh_number} "})
+        assert found.headers["location"] == f"/console/orders/de/{fresh_number}"
+        missing = await browser.get("/console/orders", params={"q": "no-such-number"})
+        assert "No order and no document has this number" in missing.text
+        assert (await browser.get("/console/orders/de/no-such-number")).status_code == 404
+
+
+async def test_the_overview_works_while_temporal_is_away(
+    without_engine: Served, ledger: Ledger, fresh_number: str
+) -> None:
+    case = await parked(ledger, fresh_number)
+    async with signed_in(without_engine, OPERATOR) as browser:
+        page = await browser.get("/console/")
+    assert page.status_code == 200
+    assert "Temporal does not answer" in page.text
+    assert case.order_key in page.text
+    assert page.text.index("99.84 EUR") < page.text.index(case.came_back), "money comes first"
+
+
+async def test_the_console_says_so_while_postgres_is_away(without_postgres: Served) -> None:
+    async with signed_in(without_postgres, OPERATOR) as browser:
+        page = await browser.get("/console/")
+    assert page.status_code == 503
+    assert "the ledger does not answer" in page.text
+    assert int(page.headers["retry-after"]) > 0
+
+
+async def test_signing_out_ends_the_session_in_the_browser(api: Served) -> None:
+    async with signed_in(api, OPERATOR) as browser:
+        page = (await browser.get("/console/")).text
+        assert (await browser.post("/console/logout", data={"form_secret": form_secret(page)})).status_code == 303
+        assert (await browser.get("/console/")).status_code == 303

@@ -66,7 +66,7 @@ class TellOperators(Model):
 class Control:
     @activity.defn(name="control.open_order")
     async def open_order(self, order: Order) -> Plan:
-        """Keep the order and answer the plan for its store. NEEDS_PERSON when no such store is configured."""
+        """Keep the order and answer the plan for its store. Tried again until such a store is configured."""
         raise NotImplementedError
 
     @activity.defn(name="control.open_case")

@@ -93,10 +93,8 @@ async def _demo(screen: Screen, stack: Stack, count: int, seed: int, *, keep: bo
             screen.say("\nCtrl-C stops everything", "bold")
             await stop.wait()
         else:
-            hint = (
-                f"look around with `starter.py demo --orders {count} --seed {seed} --keep`: console, API, Temporal UI"
-            )
-            screen.say(hint)
+            again = f"starter.py demo --orders {count} --seed {seed} --keep"
+            screen.say(f"everything stops now; to keep it at the addresses above and look around: {again}")
         stopping.cancel()
         return code
     finally:

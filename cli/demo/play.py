@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from cli.api import Api, order_path
 from cli.checkout import Asked, place
@@ -36,7 +36,7 @@ class Course:
     why_parked: list[str] = field(default_factory=list)
     trouble: str = ""
     paid: bool = False
-    linked: asyncio.Event = field(default_factory=asyncio.Event)
+    linked: asyncio.Event = field(default_factory=asyncio.Event)  # it has a link, or will never have one
 
     @property
     def standing(self) -> str:
@@ -47,9 +47,9 @@ class Course:
 
     @property
     def settled(self) -> bool:
-        """At its end, or waiting for a person, or never to be placed."""
+        """At its end, waiting for a person, or in trouble that no waiting mends."""
         ended = self.stage in {stage.value for stage in CLOSED_STAGES}
-        return ended or bool(self.why_parked) or (bool(self.trouble) and not self.key)
+        return ended or bool(self.why_parked) or bool(self.trouble)
 
 
 @dataclass
@@ -83,43 +83,48 @@ class Play:
         self._buyers = buyers
         self._tell = tell
         self._away = asyncio.Event()
-        self._news = asyncio.Condition()  # somebody paid, or all orders were looked at again
+        self._news = asyncio.Condition()  # somebody paid
         self._placing = asyncio.Semaphore(PLACED_AT_ONCE)
         self._paying = asyncio.Semaphore(PAID_AT_ONCE)
 
     def now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return time.monotonic()
 
     def counts(self) -> Counter[str]:
         """Orders by where they stand."""
-        return Counter(
-            "parked" if c.why_parked else "refused" if c.trouble and not c.key else c.stage for c in self.courses
-        )
+        return Counter(course.standing for course in self.courses)
 
     @property
     def paid(self) -> int:
         return sum(course.paid for course in self.courses)
 
     async def run(self, within: float) -> Books:
-        """All of it; the books before the first order. What is not settled `within` so many seconds stays as it is."""
+        """All of it; the books before the first order. What is not settled `within` so many seconds stays as it is.
+
+        Raises Trouble when the sandbox does not do as it is told.
+        """
         self.began = self.now()
         before = await self._sandbox.books()
-        looking = asyncio.create_task(self._look())
         try:
-            async with asyncio.timeout(within), asyncio.TaskGroup() as group:
-                group.create_task(self._erp_goes_away())
-                for course in self.courses:
-                    if not course.planned.in_outage:
-                        group.create_task(self._one(course))
-                group.create_task(self._all_settled())
+            async with asyncio.timeout(within):
+                await self._scenes()
         except TimeoutError:
             self._tell(f"not all orders are settled within {within:.0f} s")
         finally:
             if self.outage.on:
                 await self._bring_back()
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
         return before
+
+    async def _scenes(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow())
+                group.create_task(self._erp_goes_away(group))
+                for course in self.courses:
+                    if not course.planned.in_outage:
+                        group.create_task(self._one(course))
+        except* Trouble as troubles:
+            raise troubles.exceptions[0] from None
 
     # ---- one order ---------------------------------------------------------------------------------------------------
 
@@ -131,6 +136,7 @@ class Play:
             await self._buyer(course)
         except Trouble as trouble:
             course.trouble = str(trouble)
+            course.linked.set()
             self._tell(f"{course.key or course.planned.title}: {trouble}")
 
     async def _place(self, course: Course) -> None:
@@ -157,6 +163,8 @@ class Play:
         if planned.fate is Fate.PARKED or not planned.by_link:
             return
         await course.linked.wait()
+        if not course.link:
+            return
         if planned.fate is Fate.CANCELLED:
             await self._cancel(course, "the buyer changed their mind")
             return
@@ -184,13 +192,9 @@ class Play:
         if answer.status >= 300:
             raise Trouble(f"order {course.key} could not be cancelled: {answer.message}")
 
-    async def _all_settled(self) -> None:
-        async with self._news:
-            await self._news.wait_for(lambda: all(course.settled for course in self.courses))
-
     # ---- the outage --------------------------------------------------------------------------------------------------
 
-    async def _erp_goes_away(self) -> None:
+    async def _erp_goes_away(self, group: asyncio.TaskGroup) -> None:
         by_link = [c for c in self.courses if c.planned.by_link and c.planned.fate is Fate.COMPLETED]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(OUTAGE_BY_SECONDS), self._news:
@@ -200,7 +204,8 @@ class Play:
         self.outage.began = self.now()
         self._away.set()
         self._tell(f"the ERP is taken down; {len(late)} more orders are placed meanwhile")
-        buying = [asyncio.create_task(self._one(course)) for course in late]
+        for course in late:
+            group.create_task(self._one(course))
         linked = asyncio.gather(*(course.linked.wait() for course in late))
         try:
             await asyncio.wait({linked}, timeout=LINKS_WITHIN_SECONDS)
@@ -208,10 +213,9 @@ class Play:
             await asyncio.sleep(max(left, 0))
         finally:
             self.outage.placed = len(late)
-            self.outage.linked = sum(course.linked.is_set() for course in late)
+            self.outage.linked = sum(bool(course.link) for course in late)
             linked.cancel()
             await self._bring_back()
-        await asyncio.gather(*buying)
 
     async def _bring_back(self) -> None:
         await self._sandbox.bring_back(ERP)
@@ -223,22 +227,21 @@ class Play:
 
     # ---- following ---------------------------------------------------------------------------------------------------
 
-    async def _look(self) -> None:
-        """Ask for every order that is not settled, again and again."""
+    async def _follow(self) -> None:
+        """Ask for every order that is not settled, again and again, until all are."""
         room = asyncio.Semaphore(6)
-        while True:
-            open_ones = [course for course in self.courses if course.key and not course.settled]
-            await asyncio.gather(*(self._within(room, self._look_at(course)) for course in open_ones))
-            await self._spread_news()
+
+        async def look(course: Course) -> None:
+            async with room:
+                await self._look_at(course)
+
+        while not all(course.settled for course in self.courses):
+            await asyncio.gather(*(look(course) for course in self.courses if course.key and not course.settled))
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _spread_news(self) -> None:
         async with self._news:
             self._news.notify_all()
-
-    async def _within(self, room: asyncio.Semaphore, work: Coroutine[Any, Any, None]) -> None:
-        async with room:
-            await work
 
     async def _look_at(self, course: Course) -> None:
         try:
@@ -251,5 +254,7 @@ class Play:
         course.stage = view["stage"]
         self._take_link(course, view.get("payment_link") or "")
         course.why_parked = [f"{case['came_back']}. {case['do_next']}" for case in view["cases"]]
+        if course.settled:
+            course.linked.set()
         if course.why_parked:
             self._tell(f"order {course.key} waits for a person: {course.why_parked[0]}")

@@ -13,6 +13,7 @@ from cli.demo.play import Play
 from commerce.documents import Stage
 
 LOG_EVERY_SECONDS = 5.0
+PICTURE_EVERY_SECONDS = 0.25
 STAGES = ("to come", *(stage.value for stage in Stage), "parked", "refused")
 
 
@@ -31,8 +32,10 @@ async def show_progress(play: Play, console: Console) -> None:
         while True:
             console.print(progress_line(play), soft_wrap=True, highlight=False)
             await asyncio.sleep(LOG_EVERY_SECONDS)
-    with Live(console=console, get_renderable=lambda: _picture(play), refresh_per_second=4, transient=True):
-        await asyncio.Event().wait()
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(_picture(play), refresh=True)
+            await asyncio.sleep(PICTURE_EVERY_SECONDS)
 
 
 def progress_line(play: Play) -> str:

@@ -21,6 +21,7 @@ def child(data: Path, port: int, ui_port: int, log_file: Path, *, dynamic: tuple
     data.mkdir(parents=True, exist_ok=True)
     argv = [binary(), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--log-level", "error"]
     argv += ["--db-filename", str(data / "temporal.db"), "--ui-port", str(ui_port)]
+    argv += ["--ui-disable-news-fetch"]  # a browser on our UI asks nobody else
     # WAL more than doubles what one machine does; synchronous=1 (NORMAL) keeps what was acknowledged after a kill -9.
     argv += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]
     for attribute in SEARCH_ATTRIBUTES:

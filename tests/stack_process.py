@@ -74,6 +74,12 @@ class Portal:
         answer: dict[str, Any] = response.json()
         return answer
 
+    async def pay(self, link: str) -> None:
+        """A buyer pays on the payment page, as a browser sends its form. Returns before the money is seen."""
+        async with httpx2.AsyncClient(timeout=30) as buyer:
+            done = await buyer.post(link, data={"action": "pay"})
+        assert done.status_code == 303, done.text
+
     async def reaches(self, order_key: str, *stages: str, within: float = WITHIN) -> dict[str, Any]:
         """The order's state once it is in one of the stages."""
         store, _, number = order_key.partition(":")

@@ -62,7 +62,7 @@ async def told() -> AsyncIterator[Told]:
             await _stumble(stack)
             portal = Portal(stack.addresses)
             placed = await portal.place(order("de", "EUR", "50.00"), traceparent=f"00-{TRACE}-{PORTAL_SPAN}-01")
-            await _pay(placed["payment_link"])
+            await portal.pay(placed["payment_link"])
             await portal.reaches(placed["order_key"], "completed")
             (await portal.http.get("/v1/orders", params={"number": "wilhelmine"})).raise_for_status()
             await portal.close()
@@ -76,12 +76,6 @@ async def _stumble(stack: Stack) -> None:
     async with httpx2.AsyncClient(base_url=stack.addresses.sandbox["control"]) as control:
         for system, rules in STUMBLES.items():
             (await control.put(f"/systems/{system}/faults", json=rules)).raise_for_status()
-
-
-async def _pay(link: str) -> None:
-    async with httpx2.AsyncClient() as buyer:
-        done = await buyer.post(link, data={"action": "pay"})
-    assert done.status_code == 303, done.text
 
 
 def _secrets(stack: Stack) -> dict[str, str]:

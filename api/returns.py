@@ -55,7 +55,8 @@ async def come_back(
     await _look(backing, f"{store}:{number}")
     if found.return_url:
         return RedirectResponse(found.return_url, 303)
-    return page("returned.html", number=number, outcome=outcome)
+    mail = found.customer_mail and backing.settings.mail is not None
+    return page("returned.html", number=number, outcome=outcome, mail=mail)
 
 
 async def _look(backing: Backing, key: str) -> None:

@@ -1,5 +1,6 @@
 """How runs are started and asked: one place, so that every way in uses the same ids and policies."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -74,6 +75,9 @@ class EngineRuns:
             static_summary=_summary(order),
             static_details=_details(order),
         )
+        # The SDK keeps a start's failure a second time for whoever asks for its handle; nobody does here.
+        started = asyncio.create_task(start.workflow_handle())
+        started.add_done_callback(lambda task: task.cancelled() or task.exception())
         handle = await self._client.start_update_with_start_workflow(
             CheckoutPaymentInvoice.payment_link,
             order,

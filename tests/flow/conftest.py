@@ -1,4 +1,4 @@
-"""A stand with its workers for each package of tests; no faults left behind by any test."""
+"""A stand for each package of tests, workers for each module; no faults left behind by any test."""
 
 from collections.abc import AsyncIterator
 
@@ -14,7 +14,7 @@ async def stand() -> AsyncIterator[Stand]:
         yield made
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def world(stand: Stand) -> AsyncIterator[World]:
     async with stand.workers():
         yield World(stand)

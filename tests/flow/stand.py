@@ -75,15 +75,16 @@ class Stand:
             stop.set()
             await running
 
-    def worker_process(self) -> Child:
-        """A real `python worker.py`, not started yet; the caller stops or kills it."""
+    def worker_process(self, **settings: str) -> Child:
+        """A real `python worker.py`, not started yet; the caller stops or kills it. `settings` override the pace."""
         argv = [sys.executable, str(ROOT / "worker.py"), "--config", str(CONFIG)]
         log_file = self.logs / f"worker-{next(_numbers)}.log"
 
         async def ready() -> bool:
             return "serving " in log_file.read_text("utf-8", "replace")
 
-        return Child("worker", argv, log_file, env=self.environment, cwd=ROOT, ready=ready)
+        environment = self.environment | {f"HOLDFAST__{name}": value for name, value in settings.items()}
+        return Child("worker", argv, log_file, env=environment, cwd=ROOT, ready=ready)
 
 
 @contextlib.asynccontextmanager

@@ -103,7 +103,7 @@ class World:
         """The order's view once it is in one of the stages. Fails with the timeline when it parks or is too late."""
 
         async def there() -> OrderView | None:
-            view = await self._view_or_none(key)
+            view = await self.view_or_none(key)
             if view is None or view.stage in stages:
                 return view
             if bill:
@@ -127,7 +127,7 @@ class World:
         """The result, with the invoice run billing the order as soon as it waits for that."""
 
         async def closed() -> bool:
-            view = await self._view_or_none(key)
+            view = await self.view_or_none(key)
             if view is None:
                 return False
             assert not view.cases, f"{key} parked:\n{told(view)}"
@@ -149,7 +149,7 @@ class World:
             return step in ("", case.step) and amount in ("", str(case.amount))
 
         async def parked() -> Case | None:
-            view = await self._view_or_none(key)
+            view = await self.view_or_none(key)
             if view and bill:
                 await self._bill_when_asked(view)
             found = [case for case in view.cases if meant(case)] if view else []
@@ -240,23 +240,50 @@ class World:
 
     async def books_become(self, key: str, expected: Books, *, within: float = 5) -> None:
         """For what a system shows a moment later than it acknowledged it."""
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + within
-        while (found := await self.books(key)) != expected and clock() < deadline:
-            await asyncio.sleep(LOOK_EVERY)
+        found: Books = {}
+
+        async def equal() -> bool:
+            nonlocal found
+            found = await self.books(key)
+            return found == expected
+
+        with contextlib.suppress(AssertionError):
+            await self.wait_until(equal, within=within, what=f"the books of {key}")
         assert found == expected
 
     @contextlib.asynccontextmanager
     async def faults(self, system: str, *rules: dict[str, Any]) -> AsyncIterator[None]:
-        await asyncio.to_thread(self.sandbox.faults, system, *rules)
+        await self.set_faults(system, *rules)
         try:
             yield
         finally:
-            await asyncio.to_thread(self.sandbox.no_faults, system)
+            await self.set_faults(system)
+
+    async def set_faults(self, system: str, *rules: dict[str, Any]) -> None:
+        await asyncio.to_thread(self.sandbox.faults, system, *rules)
 
     async def fired(self, system: str) -> list[int]:
         """How often each fault rule of the system struck."""
         return await asyncio.to_thread(self.sandbox.fired, system)
+
+    async def strikes(self, system: str, times: int) -> None:
+        """Wait until the fault rules of the system struck so often."""
+
+        async def struck() -> bool:
+            return sum(await self.fired(system)) >= times
+
+        await self.wait_until(struck, what=f"{times} faults of {system} strike")
+
+    async def tries(self, key: str, times: int) -> None:
+        """Wait until a step of the order is in its try number `times`."""
+
+        async def often() -> bool:
+            if await self.view_or_none(key) is None:
+                return False
+            described = await self.run(key).describe()
+            return any(step.attempt >= times for step in described.raw_description.pending_activities)
+
+        await self.wait_until(often, what=f"a step of {key} is tried {times} times", key=key)
 
     async def wait_until(
         self, look: Callable[[], Awaitable[T | None]], *, within: float = WITHIN, what: str, key: str = ""
@@ -269,11 +296,11 @@ class World:
             if found:
                 return found
             if clock() > deadline:
-                view = await self._view_or_none(key) if key else None
+                view = await self.view_or_none(key) if key else None
                 raise AssertionError(f"not within {within:.0f} s: {what}" + (f"\n{told(view)}" if view else ""))
             await asyncio.sleep(LOOK_EVERY)
 
-    async def _view_or_none(self, key: str) -> OrderView | None:
+    async def view_or_none(self, key: str) -> OrderView | None:
         try:
             return await self.view(key)
         except RPCError as err:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from activities import steps
 from commerce.documents import Stage
 from tests.flow.orders import portal_order
 from tests.flow.world import Books, World, said
@@ -162,3 +163,21 @@ async def _later(world: World, key: str, wait: float) -> None:
     """A race needs a moment of its own for each order; nothing is waited for here."""
     await asyncio.sleep(wait)
     await world.cancel(key)
+
+
+async def test_a_write_under_way_is_carried_to_its_end_and_then_undone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cancellation reaches the worker with a heartbeat, in the middle of a slow call."""
+    monkeypatch.setattr(steps, "BEAT_SECONDS", 1.0)
+    order = portal_order()
+    await world.place(order)
+    slow = {"kind": "slow", "seconds": 2, "times": 1, "match": {"method": "POST", "path": "/composite/graph"}}
+    async with world.faults("salesforce", slow):
+        await world.pay(order.key)
+        await world.strikes("salesforce", 1)
+        await world.cancel(order.key)
+    assert (await world.ends(order.key)).outcome is Stage.CANCELLED
+    books = await world.books(order.key)
+    assert books["sales orders"] == ["Cancelled 10024 EUR"]
+    assert books["refunds"] == ["Paid out 10024 EUR"]

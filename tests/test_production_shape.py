@@ -67,6 +67,15 @@ def test_the_image_gets_every_room_that_worker_and_api_import() -> None:
         assert f"COPY {room} {room}" in dockerfile
 
 
+def test_the_example_environment_has_every_variable_that_the_live_configuration_names() -> None:
+    live = (ROOT / "docs" / "example-live.toml").read_text()
+    named = set(re.findall(r'\{ env = "([A-Z_]+)" \}', live)) - {"NAME", "HOLDFAST_LEDGER_URL"}
+    offered = set(re.findall(r"^([A-Z_]+)=", (ROOT / "deploy" / "env.example").read_text(), re.MULTILINE))
+    assert named
+    assert named <= offered
+    assert "POSTGRES_PASSWORD" in offered
+
+
 @pytest.mark.parametrize("script", sorted((ROOT / "deploy").glob("*.sh")), ids=lambda path: path.name)
 def test_scripts_are_valid_shell(script: Path) -> None:
     shell = shutil.which("sh")

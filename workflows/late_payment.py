@@ -58,7 +58,7 @@ class LatePayment(ParkingWorkflow):
                 return "nothing to do: no money is held"
             if state.status is EntryStatus.CANCELED:  # its refund may be under way; what is kept asks for a person
                 return await self._pay_back("the order has ended")
-            said = f"the order ended as {stage}, and money came in afterwards"
+            said = f"the order ended{f' as {stage}' if stage else ' without a result'}, and money is held for it"
             advice = "decide 'give-up' to pay it back, or 'skip' when it was settled by hand"
         raise Problem(
             f"settle the late payment of order {self._key}",
@@ -67,6 +67,10 @@ class LatePayment(ParkingWorkflow):
             system=plan.payments,
             amount=taken(state),
         )
+
+    def _case_name(self, count: int) -> str:
+        # The checkout and every late payment of an order have cases of their own.
+        return f"late-{workflow.info().workflow_start_time:%Y%m%d%H%M%S}-{count}"
 
     async def _pay_back(self, reason: str) -> str:
         plan = self._need_plan()

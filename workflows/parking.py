@@ -128,7 +128,7 @@ class ParkingWorkflow:
         """Open a case and wait for the decision on it. Raises Skipped or Stopped where the decision says so."""
         self._case_count += 1
         case = Case(
-            id=f"{self._key}:{self._case_count}",
+            id=f"{self._key}:{self._case_name(self._case_count)}",
             order_key=self._key,
             store=self._store,
             number=self._number,
@@ -173,6 +173,7 @@ class ParkingWorkflow:
         return decision
 
     async def _remind_until(self, case: Case, done: Callable[[], bool]) -> None:
+        """Wait, and tell the operators meanwhile. A decision does not wait for the mail."""
         reminders = 0
         every = timedelta(seconds=self._need_plan().remind_every)
         while not done():
@@ -183,11 +184,16 @@ class ParkingWorkflow:
                 + (f"\nMoney at stake: {case.amount}" if case.amount else ""),
                 order_key=self._key,
             )
-            await self._control(Control.tell_operators, message, f"tell operators about {case.id}")
+            telling = asyncio.create_task(
+                self._control(Control.tell_operators, message, f"tell operators about {case.id}")
+            )
             try:
                 await workflow.wait_condition(done, timeout=every, timeout_summary=f"reminder for case {case.id}")
             except TimeoutError:
                 reminders += 1
+            finally:
+                telling.cancel()  # told by now, or superseded: the next one says the same again
+                await asyncio.gather(telling, return_exceptions=True)
 
     async def _together(self, one: Awaitable[T], other: Awaitable[R]) -> tuple[T, R]:
         """Two steps side by side. Both are let end, so that none leaves a case open; then the first error counts."""
@@ -213,6 +219,10 @@ class ParkingWorkflow:
         """Somebody cancelled the run in the engine itself: the same as a cancellation through us."""
         if self._stop is None:
             self._stop = Stopped(Stage.CANCELLED, "cancelled through the engine")
+
+    def _case_name(self, count: int) -> str:
+        """The last part of a case's id, unique for the order over all of its runs."""
+        return str(count)
 
     def _at_stake(self) -> Money | None:
         """The money that a parked case holds up, where the problem itself names none."""

@@ -211,3 +211,23 @@ async def test_money_that_comes_after_the_end_waits_for_a_person_until_it_is_pai
         "refunds": ["Paid out 10024 EUR"],
         "mails": ["Ihre Bestellung … wurde storniert"],
     }
+
+
+async def test_money_on_an_entry_that_a_person_left_open_goes_back_when_they_say_so(world: World) -> None:
+    order = portal_order()
+    await world.place(order)
+    refused = {"kind": "status", "status": 400, "times": 1, "match": {"path": "JPAY1__EntryCancellation"}}
+    async with world.faults("salesforce", refused):
+        await world.cancel(order.key)
+        case = await world.parks(order.key, step="cancel payment entry")
+    await world.decide(case, "skip", "the entry is needed for an investigation")
+    result = await world.ends(order.key)
+    assert (result.outcome, len(result.skipped)) == (Stage.CANCELLED, 1)
+    await world.pay(order.key)
+    late = await world.late_parks(order.key)
+    assert "the order ended as cancelled, and money came in afterwards" in late.came_back
+    assert str(late.amount) == "100.24 EUR"
+    await world.decide(late, "give-up", "pay it back")
+    assert await world.late(order.key).result() == "paid back 100.24 EUR"
+    books = await world.books(order.key)
+    assert (books["entries"], books["refunds"]) == (["Canceled 10024 EUR"], ["Paid out 10024 EUR"])

@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import httpx2
 
+from commerce.documents import CLOSED_STAGES
 from engine.stack import PREFERRED, Addresses, Stack
 
 T = TypeVar("T")
@@ -81,13 +82,13 @@ class Portal:
         assert done.status_code == 303, done.text
 
     async def reaches(self, order_key: str, *stages: str, within: float = WITHIN) -> dict[str, Any]:
-        """The order's state once it is in one of the stages."""
+        """The order's state once it is in one of the stages; an ended order has its result."""
         store, _, number = order_key.partition(":")
         seen: dict[str, Any] = {}
 
         async def there() -> bool:
             seen.update((await self.http.get(f"/v1/orders/{store}/{number}")).json())
-            return seen.get("stage") in stages
+            return seen.get("stage") in stages and (seen["stage"] not in CLOSED_STAGES or bool(seen["result"]))
 
         await wait_until(there, within, lambda: f"{order_key} is not {' or '.join(stages)}: {json.dumps(seen)}")
         return seen

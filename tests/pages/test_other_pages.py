@@ -40,7 +40,9 @@ async def test_the_temporal_ui_finds_the_run_by_its_order_number_and_says_what_i
     await expect(page.get_by_text(f"find customer: {placed['order_key']}").first).to_be_visible()
     await picture(page, "temporal-run")
     await page.get_by_role("tab", name="User Metadata").click()
-    await expect(page.get_by_text(f"Order {number} of de").first).to_be_visible()
+    summary, now = page.locator("iframe").first.content_frame, page.locator("iframe").last.content_frame
+    await expect(summary.get_by_text(f"Order {number} of de")).to_be_visible()
+    await expect(now.get_by_text("awaiting payment")).to_be_visible()
     await picture(page, "temporal-summary")
 
 

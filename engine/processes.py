@@ -134,6 +134,8 @@ class Household:
             if tell is not None:
                 tell(f"stopping {child.name}")
             await child.stop()
+        self.children.clear()
+        self._watchers.clear()
 
 
 def _dies_with_parent(with_signal: signal.Signals) -> Callable[[], None]:

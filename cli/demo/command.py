@@ -55,7 +55,7 @@ def wipe(data: Path) -> None:
     if not data.exists():
         return
     if is_in_use(data):
-        raise wrong_use(f"{data} is in use by a running demo; stop it, or choose another folder with --data")
+        raise wrong_use(f"{data} is in use by a running `demo` or `up`; stop it, or choose another folder with --data")
     ports = data / "ports.json"
     if not ports.exists():
         if any(data.iterdir()):

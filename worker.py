@@ -20,12 +20,15 @@ from pathlib import Path
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+from activities.endpoints import EndpointActivities, GateKeeper
 from activities.feeds import FeedActivities
 from activities.ledger.activities import LedgerActivities
 from activities.ledger.database import engine_for, migrate
+from activities.ledger.endpoints import EndpointBook
 from activities.ledger.store import Ledger
 from activities.notify.activities import MailOperators, NotifyActivities
 from activities.notify.mail import Mailer
+from activities.watch import WatchPlan
 from commerce.failures import SystemFailure
 from settings.connect import connect
 from settings.load import ConfigError, load
@@ -34,12 +37,13 @@ from settings.systems import Connected, connect_systems
 from settings.telemetry import end_telemetry, set_up_telemetry
 from workflows.change_feed import ChangeFeed
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
+from workflows.endpoint_watch import EndpointWatch
 from workflows.late_payment import LatePayment
 from workflows.names import CONTROL_QUEUE, NOTIFY, WORKFLOW_QUEUE, system_queue
 from workflows.start import EngineRuns
 
 log = logging.getLogger("holdfast.worker")
-WORKFLOWS = [CheckoutPaymentInvoice, LatePayment, ChangeFeed]
+WORKFLOWS = [CheckoutPaymentInvoice, LatePayment, ChangeFeed, EndpointWatch]
 GRACE = timedelta(seconds=20)
 
 
@@ -75,6 +79,11 @@ async def run(
             {source.name: settings.systems[source.system].follow_every_seconds for source in connected.sources},
             frozenset(settings.stores),
         )
+        book = EndpointBook(engine)
+        plans = {endpoint: _watch_plan(settings, connected, endpoint) for endpoint in connected.probes}
+        watch = EndpointActivities(client, book, connected.probes, plans, f"holdfast@{os.getpid()}")
+        keeper = asyncio.create_task(GateKeeper(book, runs.suspect).run())
+        stack.callback(keeper.cancel)
         workers = [
             Worker(
                 client,
@@ -95,8 +104,14 @@ async def run(
                     control.plan_for,
                     control.tell_operators,
                     feeds.follow,
+                    watch.plan,
+                    watch.watch,
+                    watch.check,
+                    watch.set_rate,
+                    watch.held,
+                    watch.note,
                 ],
-                max_concurrent_activities=50 + len(connected.sources),
+                max_concurrent_activities=50 + len(connected.sources) + len(connected.probes),
                 graceful_shutdown_timeout=GRACE,
             ),
             Worker(
@@ -106,10 +121,12 @@ async def run(
                 max_concurrent_activities=10,
                 graceful_shutdown_timeout=GRACE,
             ),
-            *(_system_worker(client, settings, connected, name) for name in settings.systems),
+            *(_system_worker(client, settings, connected, endpoint) for endpoint in connected.activities),
         ]
         for worker in workers:
             await stack.enter_async_context(worker)
+        for endpoint in connected.probes:
+            await runs.start_watch(endpoint)
         for source in connected.sources:
             await runs.start_feed(source.name)
         log.info("serving %s", ", ".join(sorted(settings.systems)))
@@ -119,15 +136,22 @@ async def run(
         log.info("stopping: no new work is taken, work under way is finished")
 
 
-def _system_worker(client: Client, settings: Settings, connected: Connected, name: str) -> Worker:
-    system = settings.systems[name]
+def _system_worker(client: Client, settings: Settings, connected: Connected, endpoint: str) -> Worker:
+    system = settings.systems[connected.system_of.get(endpoint, endpoint)]
     return Worker(
         client,
-        task_queue=system_queue(name),
-        activities=connected.activities[name],
+        task_queue=system_queue(endpoint),
+        activities=connected.activities[endpoint],
         max_concurrent_activities=system.max_concurrent,
         max_task_queue_activities_per_second=system.per_second,
         graceful_shutdown_timeout=GRACE,
+    )
+
+
+def _watch_plan(settings: Settings, connected: Connected, endpoint: str) -> WatchPlan:
+    system = settings.systems[connected.system_of.get(endpoint, endpoint)]
+    return WatchPlan(
+        probe_every=system.probe_every_seconds, ramp=system.recovery_steps, ramp_step=system.recovery_step_seconds
     )
 
 

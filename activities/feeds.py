@@ -14,12 +14,14 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.changes import Change, Feeds, Follow, LatePaymentInput, Source
+from activities.gate import HELD
 from activities.ledger.store import Ledger, Notification
 from commerce.failures import Family, SystemFailure
 from commerce.order import Order
 
 INBOX_EVERY = 0.3  # seconds between looks into the inbox: what a portal's buyer notices at most
 TURN = timedelta(hours=6)  # after that the activity ends and the feed's workflow starts it anew
+HELD_PAUSE = 1.0  # seconds between looks while the source's system is held back
 LONGEST_PAUSE = 60.0  # seconds between tries while a system is away
 BEAT_EVERY = 5.0  # seconds; a slow system answers later than the engine's patience for a feed without a heartbeat
 _PASSING = (Family.TRANSIENT, Family.OUTCOME_UNKNOWN)
@@ -82,6 +84,10 @@ class FeedActivities(Feeds):
                     pause = self._every[source.name]
                     sweep_at = clock() + pause
             except SystemFailure as failure:
+                if failure.code == HELD:  # nothing was asked; the watch says when it goes on
+                    sweep_at = 0.0
+                    await _rest(HELD_PAUSE)
+                    continue
                 if failure.family not in _PASSING:
                     raise  # the engine retries the activity and shows why it does not get on
                 pause = min(max(pause, 0.5) * 2, LONGEST_PAUSE)
@@ -113,6 +119,8 @@ class FeedActivities(Feeds):
             try:
                 passed += await self._hear(source, notification)
             except SystemFailure as failure:
+                if failure.code == HELD:
+                    raise
                 wait = timedelta(seconds=min(2 ** min(notification.tries, 10), 300))
                 await self._ledger.postpone_notification(notification.id, str(failure), wait)
                 if failure.family in _PASSING:

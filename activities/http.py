@@ -15,6 +15,7 @@ import httpx2
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from activities.gate import gate
 from commerce.failures import Family, SystemFailure
 
 USER_AGENT = "holdfast"
@@ -55,13 +56,19 @@ async def send(
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
         request.headers.update(carrier)
+        gate.check(system, tried)
         try:
             response = await client.send(request, auth=auth, follow_redirects=False)
         except httpx2.RequestError as err:
+            gate.failed(system, f"{type(err).__name__} at {request.url.host}")
             failure = broken(err, request.url.host, system=system, writes=writes, tried=tried)
             span.set_attribute("error.type", type(err).__name__)
             span.set_status(Status(StatusCode.ERROR, failure.came_back))
             raise failure from err
+        if response.status_code in (502, 503, 504):  # a proxy speaks for a system that is not there
+            gate.failed(system, f"HTTP {response.status_code} at {request.url.host}")
+        else:
+            gate.answered(system)
         span.set_attribute("http.response.status_code", response.status_code)
         if response.status_code >= 400:
             span.set_status(Status(StatusCode.ERROR))

@@ -1,5 +1,6 @@
 """What can be configured. Every field says what it is; `holdfast.toml` and the README show the whole."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
@@ -23,6 +24,13 @@ FILLS: dict[str, frozenset[str]] = {
     "financialforce": frozenset({"erp"}),
     "juston": frozenset({"payments", "billing"}),
 }
+
+
+def records_endpoint(name: str, kind: str) -> str:
+    """The endpoint that keeps a system's records: JustOn's stand in the org, apart from its hosted payment service."""
+    return f"{name}-org" if kind == "juston" else name
+
+
 SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 ApiRole = Literal["portal", "operator", "approver"]
 
@@ -42,6 +50,13 @@ class System(Part):
     follow_every_seconds: float = Field(
         default=5, ge=0.1, le=3600, description="How often the change feeds look for what notifications did not tell"
     )
+    probe_every_seconds: float = Field(
+        default=15, ge=0.1, le=3600, description="How often its health is asked, by one worker for all"
+    )
+    recovery_steps: tuple[float, ...] = Field(
+        default=(1, 2, 5, 10), description="Calls per second after an outage, step by step, before the usual pace"
+    )
+    recovery_step_seconds: float = Field(default=10, gt=0, le=3600, description="How long each of those steps lasts")
     settings: Any = Field(description="The kind's own settings")
 
 
@@ -72,12 +87,16 @@ class Store(Part):
     accept_on_account: bool = Field(default=True, description="Whether company buyers with terms may buy on account")
     portal: PortalSettings | None = Field(default=None, description="Where the store's portal hears of its orders")
 
-    def plan(self, code: str, api_url: str) -> Plan:
+    def plan(self, code: str, api_url: str, systems: Mapping[str, "System"]) -> Plan:
+        def records(name: str) -> str:
+            return records_endpoint(name, systems[name].kind)
+
         return Plan(
             storefront=self.storefront or "",
             erp=self.erp,
             payments=self.payments,
-            billing=self.billing,
+            payment_records=records(self.payments),
+            billing=records(self.billing),
             web_customer_key=self.web_customer or f"{code}:web",
             return_url=f"{api_url}/v1/return/{code}",
             entry_lifetime=_seconds(self.payment_hours, 3600),
@@ -192,4 +211,4 @@ class Settings(Part):
 
     def plans(self) -> dict[str, Plan]:
         """The plan of each store. Buyers return to the API, which makes the run look at the entry at once."""
-        return {code: store.plan(code, self.api.address) for code, store in self.stores.items()}
+        return {code: store.plan(code, self.api.address, self.systems) for code, store in self.stores.items()}

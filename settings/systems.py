@@ -20,18 +20,22 @@ from activities.magento.notifications import MagentoListener
 from activities.magento.settings import MagentoSettings
 from activities.salesforce.client import SalesforceClient
 from commerce.failures import Family, SystemFailure
-from settings.model import Settings
+from settings.model import Settings, records_endpoint
 
 log = logging.getLogger("holdfast.settings")
 
 
 @dataclass
 class Connected:
-    """The systems of one worker: activities and probes by system name, and every change source."""
+    """The systems of one worker: activities and probes by endpoint, and every change source.
+
+    Most systems are one endpoint of the same name; `system_of` names the system of those that are not.
+    """
 
     activities: dict[str, list[Callable[..., Any]]] = field(default_factory=dict)
     probes: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     setup_checks: dict[str, Callable[[], Awaitable[list[str]]]] = field(default_factory=dict)
+    system_of: dict[str, str] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
@@ -100,19 +104,23 @@ def _financialforce(connected: Connected, name: str, settings: Any, ledger: Ledg
 
 
 def _juston(connected: Connected, name: str, settings: Any, ledger: Ledger) -> None:
-    salesforce = SalesforceClient(settings.salesforce, system=name)
+    """Two endpoints: the hosted service, which gives payment links, and the org, which keeps every record."""
+    org = records_endpoint(name, "juston")
+    salesforce = SalesforceClient(settings.salesforce, system=org)
     hosted = HostedClient(settings, system=name)
     payments = JustOnPayments(settings, system=name, salesforce=salesforce, hosted=hosted, memory=ledger)
     billing = JustOnBilling(settings, system=name, salesforce=salesforce)
-    connected.activities[name] = [
-        payments.ensure_entry,
+    connected.activities[name] = [payments.ensure_entry]
+    connected.activities[org] = [
         payments.look_at_entry,
         payments.cancel_entry,
         billing.ensure_order,
         billing.find_invoice,
         billing.cancel,
     ]
-    connected.probes[name] = salesforce.probe
+    connected.probes[name] = hosted.probe
+    connected.probes[org] = salesforce.probe
+    connected.system_of[org] = name
     connected.sources.append(JustOnEntries(settings, system=name, salesforce=salesforce))
     connected.sources.append(JustOnInvoices(settings, system=name, salesforce=salesforce))
     connected.closers += [hosted.close, salesforce.close]

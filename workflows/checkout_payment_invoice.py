@@ -266,7 +266,7 @@ class CheckoutPaymentInvoice(CheckoutUndo):
         plan = self._need_plan()
         state = await self._do(
             "look at payment entry",
-            plan.payments,
+            plan.payment_records,
             Payments.look_at_entry,
             lambda: LookAtEntry(key=self._key, order_key=self._key),
         )

@@ -109,7 +109,7 @@ class CheckoutUndo(ParkingWorkflow):
         plan = self._need_plan()
         cancelled = await self._do(
             "cancel payment entry",
-            plan.payments,
+            plan.payment_records,
             Payments.cancel_entry,
             lambda: CancelEntry(key=self._key, order_key=self._key, reason=reason),
             may_skip=True,

@@ -43,7 +43,7 @@ class LatePayment(ParkingWorkflow):
         plan = self._need_plan()
         state = await self._do(
             "look at payment entry",
-            plan.payments,
+            plan.payment_records,
             Payments.look_at_entry,
             lambda: LookAtEntry(key=self._key, order_key=self._key),
         )
@@ -76,7 +76,7 @@ class LatePayment(ParkingWorkflow):
         plan = self._need_plan()
         cancelled = await self._do(
             "pay back late payment",
-            plan.payments,
+            plan.payment_records,
             Payments.cancel_entry,
             lambda: CancelEntry(key=self._key, order_key=self._key, reason=reason),
             may_skip=True,

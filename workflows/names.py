@@ -29,3 +29,7 @@ def feed_id(source: str) -> str:
 
 def system_queue(system: str) -> str:
     return f"system:{system}"
+
+
+def endpoint_id(endpoint: str) -> str:
+    return f"endpoint:{endpoint}"

@@ -19,6 +19,7 @@ from commerce.documents import CheckoutResult, OrderView
 from commerce.order import Order
 from workflows.change_feed import ChangeFeed, FeedInput
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
+from workflows.endpoint_watch import EndpointInput, EndpointWatch
 from workflows.late_payment import LatePayment
 from workflows.names import (
     CUSTOMER_NUMBER,
@@ -28,6 +29,7 @@ from workflows.names import (
     STORE,
     WORKFLOW_QUEUE,
     checkout_id,
+    endpoint_id,
     feed_id,
     late_payment_id,
 )
@@ -122,6 +124,24 @@ class EngineRuns:
             id_conflict_policy=_CONFLICT,
             static_summary=f"Follows {source}",
         )
+
+    async def start_watch(self, endpoint: str) -> None:
+        await self._client.start_workflow(
+            EndpointWatch.run,
+            EndpointInput(endpoint=endpoint),
+            id=endpoint_id(endpoint),
+            task_queue=WORKFLOW_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=_CONFLICT,
+            static_summary=f"Health of {endpoint}",
+        )
+
+    async def suspect(self, endpoint: str, reason: str) -> None:
+        """A worker met a run of failures at the endpoint."""
+        await self.watch(endpoint).signal(EndpointWatch.suspect, reason)
+
+    def watch(self, endpoint: str) -> WorkflowHandle[EndpointWatch, None]:
+        return self._client.get_workflow_handle_for(EndpointWatch.run, endpoint_id(endpoint))
 
     def checkout(self, order_key: str) -> WorkflowHandle[CheckoutPaymentInvoice, CheckoutResult]:
         return self._client.get_workflow_handle_for(CheckoutPaymentInvoice.run, checkout_id(order_key))

@@ -190,3 +190,25 @@ messages = Table(
     Column("reference", Text, nullable=False, server_default=""),
     _at(),
 )
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("state", Text, nullable=False, comment="up, down, recovering, paused"),
+    Column("reason", Text, nullable=False),
+    Column("note", JSONB, nullable=False),
+    _at("since"),
+    _at("at"),
+)
+
+endpoint_notes = Table(
+    "endpoint_notes",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("note", JSONB, nullable=False),
+    _at(),
+    Index(None, "endpoint", "at"),
+)

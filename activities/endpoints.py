@@ -1,0 +1,156 @@
+"""Fills `Endpoints`: probes, dispatch rates, and what is held while a system is away."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from temporalio import activity
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import RateLimit
+from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.gate import gate, probing
+from activities.ledger.endpoints import EndpointBook
+from activities.steps import patient_step
+from activities.watch import EndpointNote, Endpoints, Found, Held, RateSet, SetRate, Watch, WatchPlan
+from commerce.failures import SystemFailure
+from commerce.money import Money
+
+log = logging.getLogger("holdfast.endpoints")
+
+# So many probes in a row must fail (or succeed) before the state changes: one lost packet is not an outage.
+CONFIRM = 2
+PROBE_LIMIT = 20.0  # seconds that one probe may take
+_REFUSALS = frozenset({RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.INVALID_ARGUMENT})
+Probe = Callable[[], Awaitable[None]]
+
+
+class EndpointActivities(Endpoints):
+    """`probes` and `queues` by endpoint; `identity` tells in the server who set a rate."""
+
+    def __init__(
+        self,
+        client: Client,
+        book: EndpointBook,
+        probes: Mapping[str, Probe],
+        plans: Mapping[str, WatchPlan],
+        identity: str,
+    ) -> None:
+        self._client = client
+        self._book = book
+        self._probes = probes
+        self._plans = plans
+        self._identity = identity
+
+    @activity.defn(name="endpoint.plan")
+    @patient_step
+    async def plan(self, endpoint: str) -> WatchPlan:
+        return self._plans.get(endpoint, WatchPlan())
+
+    @activity.defn(name="endpoint.watch")
+    async def watch(self, task: Watch) -> Found:
+        every = self._plans[task.endpoint].probe_every
+        against = 0
+        while True:
+            activity.heartbeat()
+            found = await self._probe(task.endpoint)
+            against = against + 1 if found.up != (task.state == "up") else 0
+            if against >= CONFIRM:
+                return found
+            await _heartbeating_sleep(min(every, 1.0) if against else every)
+
+    @activity.defn(name="endpoint.check")
+    @patient_step
+    async def check(self, endpoint: str) -> Found:
+        found = await self._probe(endpoint)
+        if not found.up:
+            await asyncio.sleep(0.5)
+            found = await self._probe(endpoint)
+        return found
+
+    @activity.defn(name="endpoint.set_rate")
+    @patient_step
+    async def set_rate(self, task: SetRate) -> RateSet:
+        update = UpdateTaskQueueConfigRequest.RateLimitUpdate(reason=task.reason)
+        if task.per_second is not None:
+            update.rate_limit.CopyFrom(RateLimit(requests_per_second=task.per_second))
+        request = UpdateTaskQueueConfigRequest(
+            namespace=self._client.namespace,
+            identity=self._identity,
+            task_queue=f"system:{task.endpoint}",
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+            update_queue_rate_limit=update,
+        )
+        try:
+            await self._client.workflow_service.update_task_queue_config(request)
+        except RPCError as err:
+            if err.status not in _REFUSALS:
+                raise
+            note = (
+                f"The engine's server refused to hold the queue back ({err.message}); every worker does it by itself."
+            )
+            log.warning("%s: %s", task.endpoint, note)
+            return RateSet(by_server=False, note=note)
+        return RateSet(by_server=True)
+
+    @activity.defn(name="endpoint.held")
+    @patient_step
+    async def held(self, endpoint: str) -> Held:
+        query = f'WaitingOn = "{endpoint}" AND ExecutionStatus = "Running"'
+        keys = [run.id.partition(":")[2] async for run in self._client.list_workflows(query, limit=10_000)]
+        amounts, oldest = await self._book.money_of(keys)
+        return Held(orders=len(keys), money=tuple(Money(minor=m, currency=c) for c, m in amounts), oldest=oldest)
+
+    @activity.defn(name="endpoint.note")
+    @patient_step
+    async def note(self, note: EndpointNote) -> None:
+        await self._book.note(note)
+
+    async def _probe(self, endpoint: str) -> Found:
+        with probing():
+            try:
+                await asyncio.wait_for(self._probes[endpoint](), PROBE_LIMIT)
+            except SystemFailure as failure:
+                return Found(up=False, reason=failure.came_back)
+            except TimeoutError:
+                return Found(up=False, reason=f"no answer within {PROBE_LIMIT:.0f} s")
+        return Found(up=True)
+
+
+class GateKeeper:
+    """Keeps this process's gate in step with the ledger, and tells the watch of trouble."""
+
+    def __init__(self, book: EndpointBook, suspect: Callable[[str, str], Awaitable[None]], every: float = 1.0) -> None:
+        self._book = book
+        self._suspect = suspect
+        self._every = every
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        gate.on_trouble = self._trouble
+        while True:
+            try:
+                gate.closed = await self._book.closed()
+            except SystemFailure as failure:
+                log.warning("the gate stays as it is: %s", failure)
+            await asyncio.sleep(self._every)
+
+    def _trouble(self, endpoint: str, reason: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._report(endpoint, reason))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _report(self, endpoint: str, reason: str) -> None:
+        try:
+            await self._suspect(endpoint, reason)
+        except RPCError as err:
+            log.warning("the watch of %s could not be told: %s", endpoint, err)
+
+
+async def _heartbeating_sleep(seconds: float) -> None:
+    until = asyncio.get_running_loop().time() + seconds
+    while (left := until - asyncio.get_running_loop().time()) > 0:
+        activity.heartbeat()
+        await asyncio.sleep(min(left, 5))

@@ -53,13 +53,14 @@ class EndpointActivities(Endpoints):
     async def watch(self, task: Watch) -> Found:
         every = self._plans[task.endpoint].probe_every
         against = 0
-        while True:
+        while not activity.is_worker_shutdown():
             activity.heartbeat()
             found = await self._probe(task.endpoint)
             against = against + 1 if found.up != (task.state == "up") else 0
             if against >= CONFIRM:
                 return found
             await _heartbeating_sleep(min(every, 1.0) if against else every)
+        return Found(up=task.state == "up")  # nothing changed; another worker follows on
 
     @activity.defn(name="endpoint.check")
     @patient_step
@@ -151,6 +152,6 @@ class GateKeeper:
 
 async def _heartbeating_sleep(seconds: float) -> None:
     until = asyncio.get_running_loop().time() + seconds
-    while (left := until - asyncio.get_running_loop().time()) > 0:
+    while (left := until - asyncio.get_running_loop().time()) > 0 and not activity.is_worker_shutdown():
         activity.heartbeat()
-        await asyncio.sleep(min(left, 5))
+        await asyncio.sleep(min(left, 1))

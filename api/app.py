@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.types import Scope
 
 from activities.ledger.database import migrate
-from api import checkouts, health, orders, oversight, parked, reference, returns, webhooks
+from api import checkouts, endpoints, health, orders, oversight, parked, reference, returns, webhooks
 from api.backing import Backing
 from api.console.app import console
 from api.errors import tell_errors
@@ -20,6 +20,7 @@ TAGS = [
     {"name": "checkouts", "description": "Place an order, get its payment link"},
     {"name": "orders", "description": "Where an order stands, what it waits for, and how to stop it"},
     {"name": "parked cases", "description": "What needs a person, and the decisions that move it"},
+    {"name": "systems", "description": "How the connected systems stand, and planned maintenance"},
     {"name": "notifications", "description": "Vendors tell what changed; their signature is their sign-in"},
     {"name": "buyers", "description": "Where browsers come back to"},
     {"name": "oversight", "description": "What else operators watch"},
@@ -56,7 +57,7 @@ def create_app(backing: Backing) -> FastAPI:
     )
     app.state.backing = backing
     tell_errors(app)
-    for room in (checkouts, orders, parked, webhooks, returns, oversight, health, reference):
+    for room in (checkouts, orders, parked, endpoints, webhooks, returns, oversight, health, reference):
         app.include_router(room.router)
     app.openapi = lambda: reference.describe(app)  # type: ignore[method-assign]
     app.mount("/console", console(backing))

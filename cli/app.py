@@ -7,6 +7,7 @@ import typer
 
 from cli.checkout import checkout
 from cli.demo.command import demo
+from cli.endpoints import endpoints, pause, resume
 from cli.orders import cancel, explain, status
 from cli.parked import parked, resolve
 from cli.screen import show_trouble
@@ -23,6 +24,9 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str], ...] = (
     (cancel, "Stop an order and undo it", "starter.py cancel 1001 --reason wish"),
     (parked, "List what waits for a person", "starter.py parked"),
     (resolve, "Decide a parked case", "starter.py resolve 1001 --decision retry --reason ok"),
+    (endpoints, "Show how the systems stand", "starter.py endpoints"),
+    (pause, "Hold a system back", "starter.py pause magento --reason update"),
+    (resume, "End a pause", "starter.py resume magento"),
 )
 app = typer.Typer(
     add_completion=False,

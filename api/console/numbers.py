@@ -9,6 +9,8 @@ from temporalio.service import RPCError
 
 from activities.ledger import tables as t
 from activities.ledger.database import transaction
+from activities.ledger.endpoints import EndpointBook
+from activities.watch import EndpointNote
 from api.auth import Caller
 from api.backing import Backing
 from api.errors import AWAY, Refusal
@@ -27,6 +29,7 @@ class Numbers:
     quarantined: int = 0
     waiting_notifications: int = 0
     handovers: int = 0
+    endpoints: list[EndpointNote] = field(default_factory=list)
 
 
 async def count(backing: Backing, caller: Caller) -> Numbers:
@@ -50,6 +53,7 @@ async def count(backing: Backing, caller: Caller) -> Numbers:
         quarantined=states.get("quarantined", 0),
         waiting_notifications=states.get("waiting", 0),
         handovers=waiting,
+        endpoints=await EndpointBook(backing.ledger.engine).all(),
     )
 
 

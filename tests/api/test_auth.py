@@ -15,6 +15,9 @@ NEEDS = {
     ("GET", "/v1/parked"): "operator",
     ("GET", "/v1/parked/{case_id}"): "operator",
     ("POST", "/v1/parked/{case_id}/decision"): "approver",
+    ("GET", "/v1/endpoints"): "operator",
+    ("POST", "/v1/endpoints/{endpoint}/pause"): "approver",
+    ("POST", "/v1/endpoints/{endpoint}/resume"): "approver",
     ("GET", "/v1/quarantine"): "operator",
     ("GET", "/v1/handovers"): "operator",
 }
@@ -24,6 +27,7 @@ RANKS = list(TOKEN_OF)
 
 async def ask(api: Served, method: str, path: str, token: str) -> tuple[int, str]:
     filled = path.replace("{store}", "de").replace("{number}", "unknown").replace("{case_id}", "de:unknown:1")
+    filled = filled.replace("{endpoint}", "unknown")
     reply = await (api.post(filled, {}, token) if method == "POST" else api.get(filled, token))
     return reply.status_code, reply.text
 

@@ -126,7 +126,8 @@ async def run(
         for worker in workers:
             await stack.enter_async_context(worker)
         for endpoint in connected.probes:
-            await runs.start_watch(endpoint)
+            if settings.systems[connected.system_of.get(endpoint, endpoint)].watch:
+                await runs.start_watch(endpoint)
         for source in connected.sources:
             await runs.start_feed(source.name)
         log.info("serving %s", ", ".join(sorted(settings.systems)))

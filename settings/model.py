@@ -50,6 +50,7 @@ class System(Part):
     follow_every_seconds: float = Field(
         default=5, ge=0.1, le=3600, description="How often the change feeds look for what notifications did not tell"
     )
+    watch: bool = Field(default=True, description="Whether its health is watched, and its queue held while it is away")
     probe_every_seconds: float = Field(
         default=15, ge=0.1, le=3600, description="How often its health is asked, by one worker for all"
     )

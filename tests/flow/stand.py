@@ -10,9 +10,10 @@ import itertools
 import secrets
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx2
@@ -41,8 +42,8 @@ PACE = {
     "SYSTEMS__JUSTON__HOSTED_TIMEOUT_SECONDS": "1",
     "SYSTEMS__JUSTON__VISIBLE_AFTER_SECONDS": "1.2",
     "SYSTEMS__JUSTON__SALESFORCE__TIMEOUT_SECONDS": "5",
-    **{f"SYSTEMS__{name}__PROBE_EVERY_SECONDS": "0.3" for name in ("MAGENTO", "FINANCIALFORCE", "JUSTON")},
-    **{f"SYSTEMS__{name}__RECOVERY_STEP_SECONDS": "0.3" for name in ("MAGENTO", "FINANCIALFORCE", "JUSTON")},
+    # What the steps do by themselves; tests/outage turns the watch on.
+    **{f"SYSTEMS__{name}__WATCH": "false" for name in ("MAGENTO", "FINANCIALFORCE", "JUSTON")},
     "STORE_DEFAULTS__RETRY_LONGEST_SECONDS": "1",
     "STORE_DEFAULTS__INVOICE_POLL_SECONDS": "1",
     "STORE_DEFAULTS__ERP_CHECK_SECONDS": "2",
@@ -90,7 +91,8 @@ class Stand:
 
 
 @contextlib.asynccontextmanager
-async def standing() -> AsyncIterator[Stand]:
+async def standing(also: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[Stand]:
+    """`also` are variables of the environment that go before the stand's own."""
     with tempfile.TemporaryDirectory(prefix="holdfast-flow-") as name:
         folder = Path(name)
         async with contextlib.AsyncExitStack() as stack:
@@ -102,7 +104,7 @@ async def standing() -> AsyncIterator[Stand]:
             engine = await start_temporal(folder / "temporal")
             stack.push_async_callback(engine.child.stop)
             url = await database.database()
-            environment = {"TEMPORAL_ADDRESS": engine.address} | _environment(sandbox, url)
+            environment = {"TEMPORAL_ADDRESS": engine.address, **_environment(sandbox, url), **also}
             client = await Client.connect(engine.address, data_converter=data_converter)
             settings = load(CONFIG, environment)
             pool = engine_for(url, pool_size=3)

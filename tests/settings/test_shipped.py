@@ -23,7 +23,8 @@ def test_the_shipped_file_loads_with_the_sandboxs_variables(sandbox: Sandbox) ->
     assert sorted(settings.systems) == ["financialforce", "juston", "magento"]
     assert sorted(settings.stores) == ["ch", "de", "jp", "kw", "us"]
     plan = settings.plans()["jp"]
-    assert (plan.storefront, plan.erp, plan.payments, plan.billing) == ("magento", "financialforce", "juston", "juston")
+    assert (plan.storefront, plan.erp, plan.payments) == ("magento", "financialforce", "juston")
+    assert (plan.payment_records, plan.billing) == ("juston-org", "juston-org")
     assert plan.web_customer_key == "jp:web"
     assert plan.entry_lifetime == 24 * 3600
 

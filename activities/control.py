@@ -18,7 +18,7 @@ class Plan(Model):
     storefront: str = ""
     erp: str
     payments: str
-    payment_records: str = ""
+    payment_records: str
     billing: str
     web_customer_key: str
     return_url: str = ""

@@ -7,8 +7,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """A value. A misspelt field is refused by name instead of being dropped. What was given is a buyer's: errors that end
-    in logs and histories do not quote it.
+    """A value. A misspelt field is refused by name instead of being dropped.
+
+    What was given is a buyer's: errors that end in logs and histories do not quote it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False, hide_input_in_errors=True)

@@ -22,6 +22,7 @@ from commerce.documents import Stage
 from tests.flow.orders import gateway_payments, line, on_account, portal_order
 from tests.flow.stand import standing
 from tests.flow.world import World
+from workflows.endpoint_watch import EndpointView, EndpointWatch
 
 FOLDER = Path(__file__).parent
 DAY = timedelta(hours=25)
@@ -202,6 +203,25 @@ async def late_money_paid_back(world: World) -> AnyHandle:
     return world.late(order.key)
 
 
+async def shop_away_and_back(world: World) -> AnyHandle:
+    """The watch of one endpoint; the last path, because the watch stays."""
+    await world.runs.start_watch("magento")
+    watch = world.runs.watch("magento")
+
+    def stands(state: str) -> Callable[[], Awaitable[bool]]:
+        async def look() -> bool:
+            view: EndpointView = await watch.query(EndpointWatch.view)
+            return view.state == state
+
+        return look
+
+    await world.wait_until(stands("up"), what="the shop is watched")
+    async with world.faults("magento", DOWN):
+        await world.wait_until(stands("down"), what="the shop is down")
+    await world.wait_until(stands("up"), within=60, what="the shop is back")
+    return watch
+
+
 PATHS: tuple[Callable[[World], Awaitable[AnyHandle]], ...] = (
     paid_by_link_in_the_shop,
     failed_then_paid,
@@ -220,6 +240,7 @@ PATHS: tuple[Callable[[World], Awaitable[AnyHandle]], ...] = (
     mail_refused_and_skipped,
     late_charge_back,
     late_money_paid_back,
+    shop_away_and_back,
 )
 
 

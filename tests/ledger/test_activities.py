@@ -16,7 +16,9 @@ from commerce.failures import Family, SystemFailure
 from tests.ledger.rows import count, rows
 from tests.ledger.test_store import DECISION, NOON, ORDER, RESULT, VIEW, case
 
-PLAN = Plan(storefront="shop", erp="erp", payments="pay", billing="pay", web_customer_key="de:web")
+PLAN = Plan(
+    storefront="shop", erp="erp", payments="pay", payment_records="pay", billing="pay", web_customer_key="de:web"
+)
 MESSAGE = TellOperators(key="de:1001:1:0", subject="needs a person", text="open it", order_key="de:1001")
 
 

@@ -1,7 +1,7 @@
 """Logs, and traces by the standard OpenTelemetry variables. Traces are off until an exporter is named.
 
-No span carries personal data or secrets: what a person typed into an address and the texts of exceptions (they may
-quote what was sent) stay in this process.
+No span carries personal data or secrets: what a person typed into an address and the traces of exceptions (those behind
+ours may quote what was sent) stay in this process. The words of our own failures leave as a span's status.
 """
 
 import logging
@@ -42,7 +42,7 @@ def set_up_telemetry(service: str) -> None:
     name = os.environ.setdefault("OTEL_SERVICE_NAME", service)
     provider = create_tracer_provider(
         resource=Resource.create({"service.name": name}),
-        span_limits=SpanLimits(max_events=0),  # events are exceptions here, with their texts
+        span_limits=SpanLimits(max_events=0),  # events are exceptions here, with their traces
     )
     provider.add_span_processor(_Discreet())
     provider.add_span_processor(BatchSpanProcessor(_exporter()))

@@ -140,6 +140,12 @@ def test_no_span_carries_what_the_buyer_told_or_a_secret(told: Told) -> None:
         _assert_discreet(f"span {span.name}", span.text, told)
 
 
+def test_no_span_carries_the_trace_of_an_exception(told: Told) -> None:
+    """A call failed on the way; the exceptions behind ours may quote what was sent."""
+    assert any("429" in span.text for span in told.spans)
+    assert not [span.name for span in told.all_spans if "exception.stacktrace" in span.text]
+
+
 def test_no_log_carries_what_the_buyer_told_or_a_secret(told: Told) -> None:
     assert {"worker.log", "api.log"} <= set(told.logs)
     for name in ("worker.log", "api.log"):

@@ -92,6 +92,8 @@ async def test_a_parked_order_is_corrected_by_form_and_goes_on(console: Page, po
 async def test_a_parked_order_is_given_up_by_form(console: Page, portal: Portal) -> None:
     parked = await _park(portal)
     await console.get_by_role("link", name="Overview").click()
+    for system in ("magento", "financialforce", "juston"):
+        await expect(console.get_by_role("row").filter(has_text=system).first).to_be_visible()
     await assert_sound(console, "overview")
     await _open_case(console, parked)
     await console.get_by_label("Give up").check()

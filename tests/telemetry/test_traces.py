@@ -20,7 +20,7 @@ PRIVATE = ("geheim", "wilhelmine", "ångström", "5550199", "50667")
 _QUOTES_BUYER = '[{"message": "wilhelmine.geheim@buyer.example is odd", "errorCode": "UNKNOWN_EXCEPTION"}]'
 # Calls that go wrong once, so that what is told of failures is seen too.
 STUMBLES: dict[str, list[dict[str, Any]]] = {
-    "juston": [{"kind": "limit", "retry_after": 1, "match": {"path": "entry-link"}, "times": 1}],
+    "juston": [{"kind": "limit", "retry_after": 1, "match": {"method": "POST", "path": "entry-link"}, "times": 1}],
     "salesforce": [
         {"kind": "status", "status": 503, "body": _QUOTES_BUYER, "match": {"path": "/query"}, "times": 4},
         {"kind": "lose-reply", "match": {"path": "composite/graph"}, "times": 1},

@@ -191,9 +191,10 @@ class ParkingWorkflow:
                 await workflow.wait_condition(done, timeout=every, timeout_summary=f"reminder for case {case.id}")
             except TimeoutError:
                 reminders += 1
-            finally:
-                telling.cancel()  # told by now, or superseded: the next one says the same again
-                await asyncio.gather(telling, return_exceptions=True)
+            except asyncio.CancelledError:
+                await _called_off(telling)
+                raise
+            await _called_off(telling)  # told by now, or superseded: the next one says the same again
 
     async def _together(self, one: Awaitable[T], other: Awaitable[R]) -> tuple[T, R]:
         """Two steps side by side. Both are let end, so that none leaves a case open; then the first error counts."""
@@ -279,6 +280,12 @@ class ParkingWorkflow:
                 raise ApplicationError(f"the correction cannot be applied: {err}", type="Impossible") from None
         elif decision.correction is not None:
             raise ApplicationError("a correction goes with decision 'correct' only", type="Impossible")
+
+
+async def _called_off(task: "asyncio.Task[None]") -> None:
+    """Not in a `finally`: that would also run, and wait, when the engine drops a run from a worker's memory."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def family_of(err: ActivityError) -> str:

@@ -48,7 +48,7 @@ async def test_every_undo_disturbed_once_takes_back_one_document_each(world: Wor
     key = await world.place_in_shop()
     await world.link_of(key)
     await world.pay(key)
-    await world.reaches(key, Stage.BILLING)
+    await world.is_billed(key)
     rules = rules_by_system(BACKWARD, fault)
     async with contextlib.AsyncExitStack() as stack:
         for system, of_system in rules.items():

@@ -113,6 +113,15 @@ class World:
 
         return await self.wait_until(there, within=within, what=f"{key} is {' or '.join(stages)}", key=key)
 
+    async def is_billed(self, key: str) -> OrderView:
+        """The order's view once it is with the billing system, before the invoice run has seen it."""
+
+        async def handed_over() -> OrderView | None:
+            view = await self.reaches(key, Stage.BILLING)
+            return view if said(view, "billing order") else None
+
+        return await self.wait_until(handed_over, what=f"{key} has a billing order", key=key)
+
     async def link_of(self, key: str) -> OrderView:
         """A shop order's view once the buyer has a link and the shop shows it."""
         view = await self.reaches(key, Stage.AWAITING_PAYMENT)
@@ -159,7 +168,7 @@ class World:
         return await self.wait_until(parked, within=within, what=f"{key} parks {step}", key=key)
 
     async def _bill_when_asked(self, view: OrderView) -> None:
-        if view.stage is Stage.BILLING and "billing order" in {document.kind for document in view.documents}:
+        if view.stage is Stage.BILLING and said(view, "billing order"):
             await self.bill(view.order_key)
 
     async def late_parks(self, key: str) -> Case:

@@ -49,7 +49,7 @@ async def test_cancelled_after_the_capture_pays_back_and_takes_back_every_bookin
     order = portal_order()
     await world.place(order)
     await world.pay(order.key)
-    await world.reaches(order.key, Stage.BILLING)
+    await world.is_billed(order.key)
     await world.cancel(order.key)
     result = await world.ends(order.key)
     assert result.outcome is Stage.CANCELLED
@@ -132,7 +132,7 @@ async def test_cancelled_through_the_engine_undoes_like_cancelled_by_the_portal(
     order = portal_order()
     await world.place(order)
     await world.pay(order.key)
-    await world.reaches(order.key, Stage.BILLING)
+    await world.is_billed(order.key)
     await world.run(order.key).cancel()
     result = await world.ends(order.key)
     assert (result.outcome, result.reason) == (Stage.CANCELLED, "cancelled through the engine")

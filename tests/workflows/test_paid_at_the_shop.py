@@ -43,7 +43,7 @@ async def test_a_shop_order_that_is_paid_and_invoiced_there_is_not_invoiced_twic
 async def test_money_at_the_gateway_goes_back_by_hand_and_the_erp_hears_of_it(world: World) -> None:
     order = portal_order(payments=gateway_payments("60.00", "40.24"))
     await world.place(order)
-    await world.reaches(order.key, Stage.BILLING)
+    await world.is_billed(order.key)
     await world.cancel(order.key)
     for amount in ("60.00 EUR", "40.24 EUR"):
         case = await world.parks(order.key, step="refund at the shop's gateway", amount=amount)

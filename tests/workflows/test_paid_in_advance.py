@@ -160,7 +160,7 @@ async def test_a_failure_after_the_success_reaches_a_person_before_anything_is_w
     key = await world.place_in_shop()
     await world.link_of(key)
     await world.pay(key)
-    await world.reaches(key, Stage.BILLING)
+    await world.is_billed(key)
     await world.pay(key, do="fail")
     case = await world.parks(key, step="confirm payment")
     assert "was paid, and then the payment failed" in case.came_back
@@ -225,7 +225,7 @@ async def test_money_on_an_entry_that_a_person_left_open_goes_back_when_they_say
     assert (result.outcome, len(result.skipped)) == (Stage.CANCELLED, 1)
     await world.pay(order.key)
     late = await world.late_parks(order.key)
-    assert "the order ended as cancelled, and money came in afterwards" in late.came_back
+    assert "the order ended as cancelled, and money is held for it" in late.came_back
     assert str(late.amount) == "100.24 EUR"
     await world.decide(late, "give-up", "pay it back")
     assert await world.late(order.key).result() == "paid back 100.24 EUR"

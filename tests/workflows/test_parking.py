@@ -116,11 +116,11 @@ async def test_a_build_error_of_the_invoice_run_waits_for_a_person(world: World)
     order = portal_order()
     await world.place(order)
     await world.pay(order.key)
-    await world.reaches(order.key, Stage.BILLING)
+    await world.is_billed(order.key)
     await world.set_service_date(order.key, None)
     case = await world.parks(order.key, step="await invoice", bill=True)
     assert "the invoice run refused the order" in case.came_back
-    assert case.system == "juston"
+    assert case.system.startswith("juston")
     assert "invoices" not in await world.books(order.key)
     await world.set_service_date(order.key, "2026-11-21")
     await world.bill(order.key)

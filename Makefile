@@ -4,6 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ORDERS ?= 24
 SEED   ?= 7
+JOBS   ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint up bench lock clean
@@ -25,8 +26,8 @@ demo: setup ## place orders, take the ERP down, bring it back, read the verdict 
 up: setup ## run everything on this machine until Ctrl-C
 	$(BIN)/python starter.py up
 
-test: setup lint ## format, lint, types, import rules and all tests
-	$(BIN)/python -m pytest
+test: setup lint ## format, lint, types, import rules and all tests (JOBS=3 at a time)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: setup ## ruff and mypy, strictly
 	$(BIN)/ruff format --check .

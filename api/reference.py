@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic.json_schema import models_json_schema
 
 from api.backing import Base
+from api.endpoints import PauseBody, ResumeBody
 from api.examples import ERROR_EXAMPLES
 from api.orders import CancelBody
 from api.pages import CSS, page
@@ -35,7 +36,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             tags=app.openapi_tags,
         )
         known: dict[str, Any] = document["components"]["schemas"]
-        bodies = [(model, "validation") for model in (Order, DecisionBody, CancelBody)]
+        bodies = [(model, "validation") for model in (Order, DecisionBody, CancelBody, PauseBody, ResumeBody)]
         _, schemas = models_json_schema(bodies, ref_template=REF)  # type: ignore[arg-type]
         for name, schema in schemas["$defs"].items():
             known.setdefault(name, schema)

@@ -1,4 +1,4 @@
-"""What can be configured. Every field says what it is; `holdfast.toml` and the README show the whole."""
+"""What can be configured. Every field says what it is; docs/settings.md and docs/example-live.toml show the whole."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -130,7 +130,10 @@ class LedgerSettings(Part):
 
 class Token(Part):
     name: str = Field(min_length=1, description="Who uses it; shown as the author of decisions")
-    role: ApiRole = Field(description="portal: place and see orders; operator: also cancel; approver: also decide")
+    role: ApiRole = Field(
+        description="portal: place, see and cancel orders; operator: also the console and what is parked; "
+        "approver: also decide and pause"
+    )
     token: SecretStr = Field(description="The bearer token, at least 24 characters")
     stores: tuple[StoreCode, ...] = Field(default=(), description="Stores that it may see; empty: all")
 

@@ -1,8 +1,10 @@
 """`python -m settings.reference`: every setting as a page, made from the models, so that it cannot be out of date."""
 
+import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ _INTRO = """\
 # Every setting
 
 Made from the code by `python -m settings.reference`; a test keeps it current. Secrets (marked so) are named, never
-written: `{ env = "NAME" }` or `{ file = "path" }`. Any setting `a.b.c` can be overridden by `HOLDFAST__A__B__C`.
+written: `{ env = "NAME" }` or `{ file = "path" }`. Defaults stand here as in the file. Any setting `a.b.c` can be
+overridden by `HOLDFAST__A__B__C`.
 """
 
 
@@ -73,7 +76,18 @@ def _default(info: FieldInfo) -> str:
         value = info.default
     if value in (None, "", (), {}):
         return "empty"
-    return f"`{str(value).replace('|', chr(92) + '|')}`"
+    return f"`{_as_in_the_file(value).replace('|', chr(92) + '|')}`"
+
+
+def _as_in_the_file(value: Any) -> str:
+    """A value as TOML writes it, so that it can be copied."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_as_in_the_file(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_as_in_the_file(item) for item in value)}]"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import tomllib
 from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.types import Scope
@@ -82,7 +84,9 @@ async def _migrate_when_there(backing: Backing) -> None:
 
 
 def _version() -> str:
+    """Of the installed package; where the sources run as they are, what pyproject.toml beside them says."""
     try:
         return version("holdfast")
     except PackageNotFoundError:
-        return "0"
+        project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
+        return str(project["version"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+import worker
 from settings.load import PREFIX
 from settings.model import Settings
 from workflows.names import SEARCH_ATTRIBUTES
@@ -65,6 +66,17 @@ def test_the_image_gets_every_room_that_worker_and_api_import() -> None:
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
     for room in ("activities", "api", "cli", "commerce", "engine", "settings", "workflows"):
         assert f"COPY {room} {room}" in dockerfile
+    assert re.search(r"(?m)^COPY .*\bpyproject\.toml\b", dockerfile), "the API takes its version from there"
+
+
+def test_a_container_is_given_more_time_to_stop_than_the_worker_takes() -> None:
+    for name in ("worker", "api"):
+        assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > worker.GRACE.total_seconds()
+
+
+def test_the_ledger_may_be_another_postgresql_by_the_environment_file() -> None:
+    for name in ("worker", "api"):
+        assert SERVICES[name]["environment"]["HOLDFAST_LEDGER_URL"].startswith("${HOLDFAST_LEDGER_URL:-")
 
 
 def test_the_example_environment_has_every_variable_that_the_live_configuration_names() -> None:

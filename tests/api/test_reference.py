@@ -1,6 +1,8 @@
 """The API's own description is true, complete, and readable in a closed network."""
 
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 from api.examples import DECISION_EXAMPLES, ORDER_EXAMPLES
@@ -26,6 +28,8 @@ def test_every_example_order_can_be_placed() -> None:
 
 async def test_the_document_names_every_schema_that_it_uses(api: Served) -> None:
     document = (await api.get("/openapi.json", "")).json()
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert document["info"]["version"] == project["version"]
     schemas = document["components"]["schemas"]
     assert {ref.rpartition("/")[2] for ref in references(document)} <= set(schemas)
     assert {"Order", "DecisionBody", "CancelBody", "ErrorAnswer", "CheckoutAnswer", "OrderAnswer"} <= set(schemas)

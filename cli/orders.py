@@ -164,7 +164,7 @@ async def _explain(client: Api, name: str, screen: Screen) -> int:
         screen.say(f"  payment link: {order['payment_link']}")
         screen.say(f'  to stop it: starter.py cancel {order["order_key"]} --reason "…"')
     if not order["live"]:
-        screen.say("  no worker answers for it; start one: starter.py up")
+        screen.say("  no worker answers for it; start one: starter.py up, or python worker.py")
     if order["links"].get("temporal_ui"):
         screen.say(f"  its run: {order['links']['temporal_ui']}")
     return _last_word(order, screen)

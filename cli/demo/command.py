@@ -36,7 +36,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed makes other orders.")] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Keep everything running afterwards, until Ctrl-C.")] = False,
     data: Annotated[Path, typer.Option(help="Folder of the demo; WIPED at the start.")] = Path("var/demo"),
-    config: Annotated[Path, typer.Option(help="Configuration file.")] = DEFAULT_CONFIG,
+    config: Annotated[
+        Path, typer.Option(help="Configuration file.", show_default="the project's holdfast.toml")
+    ] = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
     """Start everything, place and pay varied orders with an outage of the ERP in the middle, and give a verdict.

@@ -30,7 +30,7 @@ from activities.notify.activities import MailOperators, NotifyActivities
 from activities.notify.mail import Mailer
 from activities.watch import WatchPlan
 from commerce.failures import SystemFailure
-from settings.connect import connect
+from settings.connect import connect, missing_search_attributes
 from settings.load import ConfigError, load
 from settings.model import Settings
 from settings.systems import Connected, connect_systems
@@ -48,7 +48,7 @@ GRACE = timedelta(seconds=20)
 
 
 class SetupError(RuntimeError):
-    """A connected system is not set up as the configuration says; nothing half-starts."""
+    """A connected system or the engine is not set up as it has to be; nothing half-starts."""
 
 
 async def run(
@@ -61,6 +61,12 @@ async def run(
         await migrate(engine)
         ledger = Ledger(engine)
         client = client or await connect()
+        missing = await missing_search_attributes(client)
+        if missing:
+            raise SetupError(
+                f"Temporal's namespace {client.namespace} lacks the search attributes {', '.join(missing)} and would "
+                "refuse every order; deploy/temporal-namespace.sh adds them"
+            )
         runs = EngineRuns(client)
         connected = connect_systems(settings, ledger)
         stack.push_async_callback(connected.close)

@@ -2,13 +2,19 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
 from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError, RPCStatusCode
 
 from settings.telemetry import wants_traces
 from workflows.converter import data_converter
+from workflows.names import SEARCH_ATTRIBUTES
 
 log = logging.getLogger("holdfast.engine")
 
@@ -30,3 +36,30 @@ async def connect(*, patience: float = 60) -> Client:
                 ) from None
             log.info("waiting for Temporal at %s", settings["target_host"])
             await asyncio.sleep(0.5)
+
+
+async def missing_search_attributes(
+    client: Client, wanted: Sequence[SearchAttributeKey[Any]] = SEARCH_ATTRIBUTES, *, patience: float = 20
+) -> list[str]:
+    """Names that the namespace does not know: it would refuse every order. Waits up to `patience` seconds for a server
+    that is still adding them. A server that cannot say is not held against it.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + patience
+    while True:
+        missing = [key.name for key in wanted if not await _is_known(client, key)]
+        if not missing or clock() > deadline:
+            return missing
+        log.info("waiting for the search attributes %s", ", ".join(missing))
+        await asyncio.sleep(0.5)
+
+
+async def _is_known(client: Client, key: SearchAttributeKey[Any]) -> bool:
+    """Asked by a query, which every server and every key that may start runs allows."""
+    try:
+        await client.count_workflows(f"{key.name} IS NULL AND WorkflowId = 'none'", rpc_timeout=timedelta(seconds=5))
+    except RPCError as err:
+        if err.status is RPCStatusCode.INVALID_ARGUMENT:
+            return False
+        log.warning("search attribute %s could not be checked: %s", key.name, err)
+    return True

@@ -17,7 +17,7 @@ from api.backing import Backing, Base
 from api.body import json_body, read_model
 from api.errors import ErrorAnswer, Refusal, away
 from api.examples import CANCEL_EXAMPLES
-from commerce.documents import CancelRequest
+from commerce.documents import CancelRequest, Stage
 from commerce.model import Model
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 
@@ -105,4 +105,9 @@ async def cancel_order(backing: Backing, store: str, number: str, asked: CancelR
 
 
 def _has_ended(key: str, stage: str) -> Refusal:
-    return Refusal(409, "ended", f"order {key} cannot be cancelled: it has ended as {stage!r}")
+    remedy = (
+        "; it is paid, invoiced and with fulfillment: credit the invoice in the billing system"
+        if stage == Stage.COMPLETED.value
+        else "; nothing is left to cancel"
+    )
+    return Refusal(409, "ended", f"order {key} cannot be cancelled: it has ended as {stage!r}{remedy}")

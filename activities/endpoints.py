@@ -23,6 +23,7 @@ log = logging.getLogger("holdfast.endpoints")
 # So many probes in a row must fail (or succeed) before the state changes: one lost packet is not an outage.
 CONFIRM = 2
 PROBE_LIMIT = 20.0  # seconds that one probe may take
+CHECK_LIMIT = 12.0  # two of these fit into the half minute of a control step; else a system that hangs is never down
 _REFUSALS = frozenset({RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.INVALID_ARGUMENT})
 Probe = Callable[[], Awaitable[None]]
 
@@ -65,15 +66,18 @@ class EndpointActivities(Endpoints):
     @activity.defn(name="endpoint.check")
     @patient_step
     async def check(self, endpoint: str) -> Found:
-        found = await self._probe(endpoint)
+        found = await self._probe(endpoint, CHECK_LIMIT)
         if not found.up:
             await asyncio.sleep(0.5)
-            found = await self._probe(endpoint)
+            found = await self._probe(endpoint, CHECK_LIMIT)
         return found
 
     @activity.defn(name="endpoint.set_rate")
     @patient_step
     async def set_rate(self, task: SetRate) -> RateSet:
+        return await self._limit(task)
+
+    async def _limit(self, task: SetRate) -> RateSet:
         update = UpdateTaskQueueConfigRequest.RateLimitUpdate(reason=task.reason)
         if task.per_second is not None:
             update.rate_limit.CopyFrom(RateLimit(requests_per_second=task.per_second))
@@ -107,16 +111,19 @@ class EndpointActivities(Endpoints):
     @activity.defn(name="endpoint.note")
     @patient_step
     async def note(self, note: EndpointNote) -> None:
+        if note.state == "up":
+            # A watch that was terminated while its system was away left the queue at rate 0; the next one begins "up".
+            await self._limit(SetRate(endpoint=note.endpoint, per_second=None, reason=note.reason[:200]))
         await self._book.note(note)
 
-    async def _probe(self, endpoint: str) -> Found:
+    async def _probe(self, endpoint: str, limit: float = PROBE_LIMIT) -> Found:
         with probing():
             try:
-                await asyncio.wait_for(self._probes[endpoint](), PROBE_LIMIT)
+                await asyncio.wait_for(self._probes[endpoint](), limit)
             except SystemFailure as failure:
                 return Found(up=False, reason=failure.came_back)
             except TimeoutError:
-                return Found(up=False, reason=f"no answer within {PROBE_LIMIT:.0f} s")
+                return Found(up=False, reason=f"no answer within {limit:.0f} s")
         return Found(up=True)
 
 
@@ -136,6 +143,8 @@ class GateKeeper:
                 gate.closed = await self._book.closed()
             except SystemFailure as failure:
                 log.warning("the gate stays as it is: %s", failure)
+            except Exception:  # a keeper that ends would leave a closed gate closed for ever
+                log.exception("the gate stays as it is")
             await asyncio.sleep(self._every)
 
     def _trouble(self, endpoint: str, reason: str) -> None:

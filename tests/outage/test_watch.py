@@ -113,6 +113,19 @@ async def test_a_paused_system_is_left_alone_until_somebody_resumes_it(world: Wo
     assert (await world.ends(order.key, within=40)).outcome is Stage.COMPLETED
 
 
+async def test_a_watch_that_was_terminated_while_its_system_was_held_back_leaves_no_queue_shut(world: World) -> None:
+    watch = world.runs.watch("financialforce")
+    await watch.execute_update(EndpointWatch.pause, Pause(by="olga", reason="month-end closing"))
+    await becomes(world, "financialforce", "paused")
+    await watch.terminate("somebody's mistake")
+    await world.runs.start_watch("financialforce")  # as every worker does when it starts
+    await becomes(world, "financialforce", "up")
+    order = portal_order()
+    await world.place(order)
+    await world.pay(order.key)
+    assert (await world.ends(order.key, within=40)).outcome is Stage.COMPLETED
+
+
 async def test_a_pause_ends_by_itself_when_its_time_is_over(world: World) -> None:
     until = datetime.now(UTC) + timedelta(seconds=2)
     watch = world.runs.watch("magento")

@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 from activities.changes import Change, Feeds, Follow, LatePaymentInput, Source
 from activities.gate import HELD
 from activities.ledger.store import Ledger, Notification
+from commerce.documents import Stage
 from commerce.failures import Family, SystemFailure
 from commerce.order import Order
 
@@ -155,7 +156,7 @@ class FeedActivities(Feeds):
             await self._quarantine(source, change, problem)
             return 0
         if not change.quiet:
-            await self._pass_on(change)
+            await self._pass_on(source, change)
         await self._ledger.remember_seen(source.name, change.order_key, change.digest)
         return int(not change.quiet)
 
@@ -165,9 +166,9 @@ class FeedActivities(Feeds):
         known = ", ".join(sorted(self._stores)) or "none"
         return f"no [stores.{change.order.store}] is configured; there are: {known}"
 
-    async def _pass_on(self, change: Change) -> None:
+    async def _pass_on(self, source: Source, change: Change) -> None:
         if change.what == "shop-order":
-            await self._pass_on_shop_order(change)
+            await self._pass_on_shop_order(source, change)
         elif not await self._runs.hint(change.order_key, change.what) and change.what == "entry":
             known = await self._ledger.order(change.order_key)
             # Also where the run ended without a result, as when it was terminated: money is never left unseen.
@@ -175,12 +176,21 @@ class FeedActivities(Feeds):
                 late = LatePaymentInput(order_key=known.key, store=known.store, number=known.number)
                 await self._runs.start_late_payment(late)
 
-    async def _pass_on_shop_order(self, change: Change) -> None:
+    async def _pass_on_shop_order(self, source: Source, change: Change) -> None:
         if change.shop_canceled:
             # Also where the ledger has no order yet: its run may have started a moment ago.
-            await self._runs.hint(change.order_key, "shop-canceled")
+            if not await self._runs.hint(change.order_key, "shop-canceled"):
+                await self._cancelled_too_late(source, change)
         elif change.order is not None and await self._ledger.order(change.order_key) is None:
             await self._runs.start_checkout(change.order)
+
+    async def _cancelled_too_late(self, source: Source, change: Change) -> None:
+        """No run is left to undo the order: where its documents stand, a person must hear of it."""
+        known = await self._ledger.order(change.order_key)
+        if known is not None and known.stage in ("", Stage.COMPLETED.value):
+            ended = known.stage or "without a result"
+            reason = f"cancelled in the shop, but its checkout has ended ({ended}): undo its documents by hand"
+            await self._quarantine(source, change, reason)
 
     async def _quarantine(self, source: Source, change: Change, reason: str) -> None:
         body = change.model_dump_json().encode()

@@ -162,9 +162,9 @@ def entry(digest: str, **more: Any) -> Change:
     return Change(order_key=ORDER.key, what="entry", digest=digest, **more)
 
 
-async def close(ledger: Ledger) -> None:
-    view = OrderView(order_key=ORDER.key, store="de", number="1001", stage=Stage.EXPIRED, amount=ORDER.total)
-    await ledger.close_order(view, CheckoutResult(order_key=ORDER.key, outcome=Stage.EXPIRED), hand_over=False)
+async def close(ledger: Ledger, stage: Stage = Stage.EXPIRED) -> None:
+    view = OrderView(order_key=ORDER.key, store="de", number="1001", stage=stage, amount=ORDER.total)
+    await ledger.close_order(view, CheckoutResult(order_key=ORDER.key, outcome=stage), hand_over=False)
 
 
 async def test_a_change_is_passed_on_once_however_often_it_is_read(feed: Feed) -> None:
@@ -421,6 +421,23 @@ async def test_a_cancellation_in_the_shop_reaches_the_run_even_before_the_ledger
     feed.shop.changes = [Change(order_key=ORDER.key, what="shop-order", digest="c", shop_canceled=True)]
     feed.start()
     await feed.until(lambda: feed.engine.told == [(ORDER.key, "shop-canceled")])
+
+
+@pytest.mark.parametrize(("stage", "said"), [(Stage.COMPLETED, 1), (Stage.CANCELLED, 0), (None, 1)])
+async def test_a_cancellation_in_the_shop_after_the_run_has_ended_is_kept_for_a_person_where_documents_stand(
+    feed: Feed, stage: Stage | None, said: int
+) -> None:
+    await feed.ledger.keep_order(ORDER, "checkout:de:1001")
+    if stage is not None:
+        await close(feed.ledger, stage)
+    feed.engine.ended = {ORDER.key}
+    feed.shop.changes = [Change(order_key=ORDER.key, what="shop-order", digest="c", shop_canceled=True)]
+    feed.start()
+    await feed.swept()
+    await feed.stop()
+    kept = await feed.ledger.quarantined()
+    assert [row.reference for row in kept] == [ORDER.key] * said
+    assert all("undo its documents by hand" in row.reason for row in kept)
 
 
 @pytest.mark.parametrize("closed", [True, False])

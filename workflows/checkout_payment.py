@@ -26,7 +26,8 @@ class CheckoutPayment(CheckoutUndo):
         if not due:
             self._payment_settled = True
             return
-        expires_at = workflow.now() + timedelta(seconds=plan.entry_lifetime)
+        lifetime = timedelta(seconds=plan.entry_lifetime)
+        expires_at = workflow.now() + lifetime
         self._undo.append(("payment entry", self._undo_entry))
         entry = await self._do(
             "create payment entry",
@@ -54,8 +55,9 @@ class CheckoutPayment(CheckoutUndo):
         )
         self._payment_settled = True
         self._enter(Stage.AWAITING_PAYMENT, "buyer")
-        self._note("waits", f"the buyer has the payment link over {due}; it ends at {expires_at:%Y-%m-%d %H:%M} UTC")
-        self._deadline = expires_at
+        # From now, not from the asking: the service may have been away for longer than a link lives.
+        self._deadline = until = workflow.now() + lifetime
+        self._note("waits", f"the buyer has the payment link over {due}; it ends at {until:%Y-%m-%d %H:%M} UTC")
         if (
             self._in_shop()
         ):  # beside the wait for the money: a shop that is away must not hold a buyer up who has the link
@@ -156,9 +158,9 @@ class CheckoutPayment(CheckoutUndo):
         """Another payment took the place of one that failed: the ERP must hold the money once."""
         kept = {payment.transaction_id for payment in collected}
         gone = [payment for payment in self._collected if payment.transaction_id not in kept]
-        self._collected = collected
         for payment in gone:
             await self._book_refund(payment)
+        self._collected = collected  # only now: a run that is stopped in between still knows what is to be booked back
         await self._book_receipts()
 
 

@@ -72,6 +72,7 @@ class CheckoutPaymentInvoice(CheckoutPayment):
             await self._write_back()
             await self._tell()
             await self._confirm_money()
+            self._stop_if_asked()  # a cancellation that was taken in during the last step is not forgotten
             return await self._close(Stage.COMPLETED, hand_over=True)
         except Stopped as stop:
             self._stop = stop

@@ -81,6 +81,14 @@ class CheckoutUndo(ParkingWorkflow):
     # ---- undo, in reverse --------------------------------------------------------------------------------------------
 
     async def _stop_and_undo(self) -> CheckoutResult:
+        """Undo everything. A cancellation in the engine that comes meanwhile asks for just that, and ends nothing."""
+        undoing = asyncio.create_task(self._undo_everything())
+        try:
+            return await asyncio.shield(undoing)
+        except asyncio.CancelledError:
+            return await undoing
+
+    async def _undo_everything(self) -> CheckoutResult:
         stop = self._stop or Stopped(Stage.CANCELLED, "stopped without a reason")
         # What runs beside sees the stop at its next step and closes its own cases.
         await asyncio.gather(*self._beside, return_exceptions=True)

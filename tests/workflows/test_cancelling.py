@@ -1,13 +1,16 @@
 """A checkout is stopped: what was done is undone in reverse, and the books say so."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from activities import steps
-from commerce.documents import Stage
+from activities.notify.mail import Mailer
+from commerce.documents import CancelRequest, Stage
 from tests.flow.orders import portal_order
 from tests.flow.world import Books, World, said
+from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 
 CANCELLED_MAIL = ["Ihre Bestellung … wurde storniert"]
 UNDONE_BOOKS: Books = {
@@ -181,3 +184,43 @@ async def test_a_write_under_way_is_carried_to_its_end_and_then_undone(
     books = await world.books(order.key)
     assert books["sales orders"] == ["Cancelled 10024 EUR"]
     assert books["refunds"] == ["Paid out 10024 EUR"]
+
+
+async def test_cancelled_through_the_engine_once_more_the_undo_still_goes_to_its_end(world: World) -> None:
+    order = portal_order()
+    await world.place(order)
+    await world.pay(order.key)
+    await world.is_billed(order.key)
+    async with world.faults("salesforce", {"kind": "down"}):
+        await world.cancel(order.key)
+        await world.run(order.key).cancel()
+        await world.tries(order.key, 3)
+    assert (await world.ends(order.key)).reason == "changed my mind (portal)"
+    assert await world.books(order.key) == UNDONE_BOOKS
+
+
+async def test_a_cancellation_that_comes_during_the_last_step_is_not_forgotten(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end, send = asyncio.Event(), asyncio.Event(), Mailer.send
+
+    async def slow(self: Mailer, *args: Any) -> str:
+        begun.set()
+        await may_end.wait()
+        return await send(self, *args)
+
+    monkeypatch.setattr(Mailer, "send", slow)
+    order = portal_order()
+    await world.place(order)
+    await world.pay(order.key)
+    await world.is_billed(order.key)
+    await world.bill(order.key)
+    async with asyncio.timeout(10):
+        await begun.wait()
+    request = CancelRequest(by="portal", reason="changed my mind")
+    view = await world.run(order.key).execute_update(CheckoutPaymentInvoice.cancel, request)
+    may_end.set()
+    assert view.cancel_requested
+    assert (await world.ends(order.key)).outcome is Stage.CANCELLED
+    books = await world.books(order.key)
+    assert (books["invoices"], books["refunds"]) == (["Canceled 10024 EUR"], ["Paid out 10024 EUR"])

@@ -14,10 +14,11 @@ import logging
 import os
 import signal
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.endpoints import EndpointActivities, GateKeeper
@@ -28,11 +29,11 @@ from activities.ledger.endpoints import EndpointBook
 from activities.ledger.store import Ledger
 from activities.notify.activities import MailOperators, NotifyActivities
 from activities.notify.mail import Mailer
-from activities.watch import WatchPlan
+from activities.watch import EndpointNote, WatchPlan
 from commerce.failures import SystemFailure
 from settings.connect import connect, missing_search_attributes
 from settings.load import ConfigError, load
-from settings.model import Settings
+from settings.model import Settings, System
 from settings.systems import Connected, connect_systems
 from settings.telemetry import end_telemetry, set_up_telemetry
 from workflows.change_feed import ChangeFeed
@@ -45,6 +46,7 @@ from workflows.start import EngineRuns
 log = logging.getLogger("holdfast.worker")
 WORKFLOWS = [CheckoutPaymentInvoice, LatePayment, ChangeFeed, EndpointWatch]
 GRACE = timedelta(seconds=20)
+REVIVE_EVERY = 60.0  # seconds
 
 
 class SetupError(RuntimeError):
@@ -77,13 +79,15 @@ async def run(
         portals = {code: store.portal for code, store in settings.stores.items() if store.portal}
         notify = NotifyActivities(ledger, mailer, portals)
         stack.push_async_callback(notify.close)
-        control = LedgerActivities(ledger, settings.plans(), MailOperators(mailer, settings.mail))
+        operators = MailOperators(mailer, settings.mail)
+        control = LedgerActivities(ledger, settings.plans(), operators)
         feeds = FeedActivities(
             ledger,
             runs,
             {source.name: source for source in connected.sources},
             {source.name: settings.systems[source.system].follow_every_seconds for source in connected.sources},
             frozenset(settings.stores),
+            operators,
         )
         book = EndpointBook(engine)
         plans = {endpoint: _watch_plan(settings, connected, endpoint) for endpoint in connected.probes}
@@ -131,9 +135,12 @@ async def run(
         ]
         for worker in workers:
             await stack.enter_async_context(worker)
-        for endpoint in connected.probes:
-            if settings.systems[connected.system_of.get(endpoint, endpoint)].watch:
-                await runs.start_watch(endpoint)
+        watched = [endpoint for endpoint in connected.probes if _system_of(settings, connected, endpoint).watch]
+        await _release(runs, book, watch, [endpoint for endpoint in connected.probes if endpoint not in watched])
+        for endpoint in watched:
+            await runs.start_watch(endpoint)
+        reviver = asyncio.create_task(_keep_watched(runs, watched))
+        stack.callback(reviver.cancel)
         for source in connected.sources:
             await runs.start_feed(source.name)
         log.info("serving %s", ", ".join(sorted(settings.systems)))
@@ -143,8 +150,37 @@ async def run(
         log.info("stopping: no new work is taken, work under way is finished")
 
 
+async def _keep_watched(runs: EngineRuns, endpoints: list[str]) -> None:
+    """A watch that somebody ended is started again: without it a queue that it held back would stay so."""
+    while True:
+        await asyncio.sleep(REVIVE_EVERY)
+        for endpoint in endpoints:
+            try:
+                await runs.start_watch(endpoint)
+            except RPCError as err:
+                log.warning("the watch of %s could not be started again: %s", endpoint, err)
+
+
+async def _release(runs: EngineRuns, book: EndpointBook, watch: EndpointActivities, endpoints: list[str]) -> None:
+    """What is no longer watched is not held back either: end its watch, and let its queue go."""
+    for note in await book.all():
+        if note.endpoint not in endpoints or note.state == "up":
+            continue
+        try:
+            await runs.watch(note.endpoint).terminate("no longer watched")
+        except RPCError as err:
+            if err.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        now = datetime.now(UTC)
+        await watch.note(EndpointNote(endpoint=note.endpoint, state="up", reason="no longer watched", since=now))
+
+
+def _system_of(settings: Settings, connected: Connected, endpoint: str) -> System:
+    return settings.systems[connected.system_of.get(endpoint, endpoint)]
+
+
 def _system_worker(client: Client, settings: Settings, connected: Connected, endpoint: str) -> Worker:
-    system = settings.systems[connected.system_of.get(endpoint, endpoint)]
+    system = _system_of(settings, connected, endpoint)
     return Worker(
         client,
         task_queue=system_queue(endpoint),
@@ -156,7 +192,7 @@ def _system_worker(client: Client, settings: Settings, connected: Connected, end
 
 
 def _watch_plan(settings: Settings, connected: Connected, endpoint: str) -> WatchPlan:
-    system = settings.systems[connected.system_of.get(endpoint, endpoint)]
+    system = _system_of(settings, connected, endpoint)
     return WatchPlan(
         probe_every=system.probe_every_seconds, ramp=system.recovery_steps, ramp_step=system.recovery_step_seconds
     )

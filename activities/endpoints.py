@@ -124,6 +124,9 @@ class EndpointActivities(Endpoints):
                 return Found(up=False, reason=failure.came_back)
             except TimeoutError:
                 return Found(up=False, reason=f"no answer within {limit:.0f} s")
+            except Exception as err:  # a probe that breaks has not found the system well
+                log.exception("the probe of %s broke", endpoint)
+                return Found(up=False, reason=f"the probe broke: {type(err).__name__}")
         return Found(up=True)
 
 

@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.changes import Change, Feeds, Follow, LatePaymentInput, Source
+from activities.control import TellOperators
 from activities.gate import HELD
 from activities.ledger.store import Ledger, Notification
 from commerce.documents import Stage
@@ -26,6 +27,12 @@ HELD_PAUSE = 1.0  # seconds between looks while the source's system is held back
 LONGEST_PAUSE = 60.0  # seconds between tries while a system is away
 BEAT_EVERY = 5.0  # seconds; a slow system answers later than the engine's patience for a feed without a heartbeat
 _PASSING = (Family.TRANSIENT, Family.OUTCOME_UNKNOWN)
+
+
+class Operators(Protocol):
+    async def tell(self, message: TellOperators) -> None:
+        """Reach the operators. Raises SystemFailure."""
+        ...
 
 
 class Runs(Protocol):
@@ -50,12 +57,14 @@ class FeedActivities(Feeds):
         sources: Mapping[str, Source],
         every: Mapping[str, float],
         stores: frozenset[str],
+        operators: Operators | None = None,
     ) -> None:
         self._ledger = ledger
         self._runs = runs
         self._sources = sources
         self._every = every
         self._stores = stores
+        self._operators = operators
 
     @activity.defn(name="feed.follow")
     async def follow(self, task: Follow) -> int:
@@ -164,7 +173,10 @@ class FeedActivities(Feeds):
         if change.order is None or change.order.store in self._stores:
             return ""
         known = ", ".join(sorted(self._stores)) or "none"
-        return f"no [stores.{change.order.store}] is configured; there are: {known}"
+        return (
+            f"no [stores.{change.order.store}] is configured; there are: {known}. "
+            "Configure it, then save the order in the shop again: the feed reads it anew"
+        )
 
     async def _pass_on(self, source: Source, change: Change) -> None:
         if change.what == "shop-order":
@@ -194,7 +206,7 @@ class FeedActivities(Feeds):
 
     async def _quarantine(self, source: Source, change: Change, reason: str) -> None:
         body = change.model_dump_json().encode()
-        await self._ledger.keep_notification(
+        kept = await self._ledger.keep_notification(
             source.system,
             {},
             body,
@@ -203,6 +215,17 @@ class FeedActivities(Feeds):
             reference=change.order_key,
             quarantine=reason,
         )
+        if kept is not None and self._operators is not None:
+            message = TellOperators(
+                key=f"quarantine:{kept}",
+                subject=f"{change.order_key} of {source.system} is quarantined",
+                text=f"{reason}\nThe console's quarantine page keeps it; no run was started or told.",
+                order_key=change.order_key,
+            )
+            try:
+                await self._operators.tell(message)
+            except SystemFailure as failure:  # the console shows it all the same
+                activity.logger.warning("operators were not told that %s is quarantined: %s", change.order_key, failure)
 
 
 async def _rest(seconds: float) -> None:

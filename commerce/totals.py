@@ -76,6 +76,10 @@ def mismatches(order: Order) -> list[str]:
     paid = total((p.amount for p in order.payments), order.currency)
     if paid.minor != order.total.minor:
         found.append(f"payments: they sum up to {paid}, but total says {order.total} (difference {paid - order.total})")
+    ids = [p.transaction_id for p in captured(order) if p.amount]
+    for twice in sorted({one for one in ids if ids.count(one) > 1}):
+        # A receipt is known by its transaction id: two payments under one would be booked as one.
+        found.append(f"payments: transaction id {twice!r} is used more than once; every payment has its own")
     if order.taxes:
         named = total((tax.amount for tax in order.taxes), order.currency)
         off = named - tax_total(order)

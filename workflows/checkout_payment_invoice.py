@@ -210,10 +210,11 @@ class CheckoutPaymentInvoice(CheckoutPayment):
             await self._hear_of_invoice()
         invoice = await self._check("await invoice", self._await_invoice)
         self._invoice = invoice
+        self._replace_status(DocumentKind.BILLING_ORDER, "billed")
         self._add(
             Document(
                 kind=DocumentKind.INVOICE,
-                system=plan.billing,
+                system=billing_order.system,
                 id=invoice.id,
                 number=invoice.number,
                 key=self._key,

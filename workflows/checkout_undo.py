@@ -355,6 +355,9 @@ class CheckoutUndo(ParkingWorkflow):
 
     def _add(self, document: Document) -> None:
         self._documents.append(document)
+        if document.status.startswith("no "):  # nothing was sent, because nothing is configured to send to
+            self._note("did", f"{document.kind.value} not sent: {document.status}")
+            return
         named = " ".join(part for part in (document.kind.value, document.number or document.id) if part)
         verb = "found" if document.adopted else "made"
         self._note("did", f"{named} {verb} in {document.system}")

@@ -20,11 +20,13 @@ class LatePayment(ParkingWorkflow):
     @workflow.init
     def __init__(self, late: LatePaymentInput) -> None:
         super().__init__(late.store, late.number)
+        self._completed = False
 
     @workflow.run
     async def run(self, late: LatePaymentInput) -> str:
         self._plan = await self._control(Control.plan_for, late.store, f"plan for {late.store}")
         known = await self._control(Control.known_outcome, late.order_key, f"what became of {late.order_key}")
+        self._completed = known.stage == Stage.COMPLETED.value
         try:
             ended = await self._settle(known.stage)
         except Skipped as skipped:
@@ -36,6 +38,8 @@ class LatePayment(ParkingWorkflow):
         try:
             return await self._check("late payment", lambda: self._settled(stage), may_skip=True)
         except Stopped as stop:
+            if stop.stage is not Stage.GIVEN_UP:  # ended in the engine: nobody decided about the money
+                return f"left as it is: {stop}"
             self._undoing = True
             return await self._pay_back(str(stop))
 
@@ -66,6 +70,14 @@ class LatePayment(ParkingWorkflow):
             advice,
             system=plan.payments,
             amount=taken(state),
+        )
+
+    def _why_not_give_up(self) -> str:
+        if not self._completed:
+            return ""
+        return (
+            "the order is invoiced: paying it back here would leave receipt and invoice standing; credit the invoice "
+            "in the billing system, then decide 'skip'"
         )
 
     def _case_name(self, count: int) -> str:

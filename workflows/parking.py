@@ -175,7 +175,7 @@ class ParkingWorkflow:
     async def _remind_until(self, case: Case, done: Callable[[], bool]) -> None:
         """Wait, and tell the operators meanwhile. A decision does not wait for the mail."""
         reminders = 0
-        every = timedelta(seconds=self._need_plan().remind_every)
+        every = timedelta(seconds=self._plan.remind_every if self._plan else 24 * 3600)
         while not done():
             message = TellOperators(
                 key=f"{case.id}:{reminders}",
@@ -220,6 +220,10 @@ class ParkingWorkflow:
         """Somebody cancelled the run in the engine itself: the same as a cancellation through us."""
         if self._stop is None:
             self._stop = Stopped(Stage.CANCELLED, "cancelled through the engine")
+
+    def _why_not_give_up(self) -> str:
+        """Why a person cannot give this process up; empty when they can."""
+        return ""
 
     def _case_name(self, count: int) -> str:
         """The last part of a case's id, unique for the order over all of its runs."""
@@ -269,6 +273,9 @@ class ParkingWorkflow:
             raise ApplicationError(
                 f"step {case.step!r} cannot be skipped; decide retry, correct or give-up", type="Impossible"
             )
+        refusal = self._why_not_give_up() if decision.kind is DecisionKind.GIVE_UP else ""
+        if refusal:
+            raise ApplicationError(refusal, type="Impossible")
         if decision.kind is DecisionKind.GIVE_UP and self._undoing:
             raise ApplicationError(
                 "the order is being undone already; decide retry, or skip when it was done by hand", type="Impossible"

@@ -116,6 +116,13 @@ def test_what_does_not_add_up_is_told_in_money(data: dict[str, Any], told: str) 
     assert told in mismatches(order(data))
 
 
+def test_two_captured_payments_under_one_transaction_id_are_refused() -> None:
+    half = {"method": "card", "amount": "59.50 EUR", "state": "captured", "gateway": "adyen", "transaction_id": "T1"}
+    found = mismatches(order(plain() | {"payments": [half, half]}))
+    assert found == ["payments: transaction id 'T1' is used more than once; every payment has its own"]
+    assert mismatches(order(plain() | {"payments": [half, half | {"transaction_id": "T2"}]})) == []
+
+
 def test_a_base_total_may_be_rounded_row_by_row() -> None:
     assert mismatches(order(changed(full(), "base_total", "155.08 USD"))) == []
 

@@ -126,6 +126,21 @@ async def test_a_watch_that_was_terminated_while_its_system_was_held_back_leaves
     assert (await world.ends(order.key, within=40)).outcome is Stage.COMPLETED
 
 
+async def test_a_system_that_is_no_longer_watched_is_no_longer_held_back(world: World) -> None:
+    watch = world.runs.watch("magento")
+    await watch.execute_update(EndpointWatch.pause, Pause(by="olga", reason="shop update"))
+    await becomes(world, "magento", "paused")
+    unwatched = world.stand.worker_process(SYSTEMS__MAGENTO__WATCH="false")
+    await unwatched.start()
+    try:
+        assert (await becomes(world, "magento", "up")).reason == "no longer watched"
+        key = await world.place_in_shop()
+        await world.link_of(key)  # which the shop itself was told
+    finally:
+        await unwatched.stop()
+        await world.runs.start_watch("magento")
+
+
 async def test_a_pause_ends_by_itself_when_its_time_is_over(world: World) -> None:
     until = datetime.now(UTC) + timedelta(seconds=2)
     watch = world.runs.watch("magento")

@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
 from commerce.documents import Stage
 from tests.flow.orders import portal_order
 from tests.flow.world import Books, World, said
@@ -190,6 +193,9 @@ async def test_a_charge_back_after_completion_waits_for_a_person(world: World) -
     case = await world.late_parks(order.key)
     assert "the order is invoiced, and its payment is now reopened" in case.came_back
     assert "asked 100.24 EUR, collected 0.00 EUR" in case.came_back
+    with pytest.raises(WorkflowUpdateFailedError) as told:  # paying back would leave receipt and invoice standing
+        await world.decide(case, "give-up", "pay it back")
+    assert "credit the invoice in the billing system" in str(told.value.cause)
     await world.decide(case, "skip", "handed to collections")
     assert await world.late(order.key).result() == "left as it is: late payment: handed to collections (olga)"
 

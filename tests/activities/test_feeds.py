@@ -284,7 +284,10 @@ async def test_an_order_of_an_unknown_store_is_quarantined_until_the_store_is_co
     await feed.swept()
     await feed.stop()
     [kept] = await feed.ledger.quarantined()
-    assert kept.reason == "no [stores.fr] is configured; there are: de"
+    assert kept.reason == (
+        "no [stores.fr] is configured; there are: de. "
+        "Configure it, then save the order in the shop again: the feed reads it anew"
+    )
     assert feed.engine.started == []
     feed.stores = frozenset({"de", "fr"})
     feed.start()

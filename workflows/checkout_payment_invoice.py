@@ -304,7 +304,7 @@ class CheckoutPaymentInvoice(CheckoutPayment):
     @workflow.update
     async def payment_link(self, order: Order) -> OrderView:
         """The portal's question: wait until there is a link to pay, or until it is clear that none is needed."""
-        await workflow.wait_condition(lambda: self._payment_settled or bool(self._cases))
+        await workflow.wait_condition(lambda: self._payment_settled or bool(self._listed))
         return self.view()
 
     @payment_link.validator

@@ -72,6 +72,7 @@ class ParkingWorkflow:
         self._plan: Plan | None = None
         self._timeline: list[Event] = []
         self._cases: dict[str, Case] = {}
+        self._listed: set[str] = set()  # cases that the ledger, and so every list, has too
         self._decisions: dict[str, Decision] = {}
         self._case_count = 0
         self._stop: Stopped | None = None
@@ -148,11 +149,13 @@ class ParkingWorkflow:
         self._note("parked", f"{step} needs a person: {case.came_back}. {case.do_next}")
         workflow.upsert_search_attributes([NEEDS_PERSON.value_set(True)])
         await self._control(Control.open_case, case, f"case {case.id}")
+        self._listed.add(case.id)
         try:
             await self._remind_until(case, lambda: case.id in self._decisions or self._stopping())
         except asyncio.CancelledError:
             self._stop_by_engine()
         del self._cases[case.id]
+        self._listed.discard(case.id)
         if not self._cases:
             workflow.upsert_search_attributes([NEEDS_PERSON.value_set(False)])
         decision = self._decisions.get(case.id)

@@ -131,7 +131,7 @@ async def _all(client: Api, screen: Screen) -> int:
         screen.verdict(f"{len(cases)} need a person, oldest {oldest}, {at_stake or 'no money at stake'}:", code)
         screen.say("  starter.py parked")
     else:
-        screen.verdict(f"{len(rows)} orders, nobody needs to do anything", code)
+        screen.verdict(f"{len(rows)} order{'s' if len(rows) != 1 else ''}, nobody needs to do anything", code)
     return code
 
 

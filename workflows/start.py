@@ -165,4 +165,5 @@ def _summary(order: Order) -> str:
 
 
 def _details(order: Order) -> str:
-    return f"Total {order.total}, {len(order.lines)} lines, {order.customer.kind.value} customer"
+    lines = f"{len(order.lines)} line{'s' if len(order.lines) != 1 else ''}"
+    return f"Total {order.total}, {lines}, {order.customer.kind.value} customer"

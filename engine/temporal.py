@@ -4,6 +4,10 @@ import shutil
 import sys
 from pathlib import Path
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
 from engine.processes import CannotStart, Child, accepts_connections
 from workflows.names import SEARCH_ATTRIBUTES
 
@@ -33,6 +37,14 @@ def child(data: Path, port: int, ui_port: int, log_file: Path, *, dynamic: tuple
         argv += ["--dynamic-config-value", value]
 
     async def ready() -> bool:
-        return await accepts_connections("127.0.0.1", port)
+        # The port opens before the server is healthy: it counts when it answers for its namespace.
+        if not await accepts_connections("127.0.0.1", port):
+            return False
+        try:
+            client = await Client.connect(f"127.0.0.1:{port}")
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+        except (RuntimeError, RPCError):
+            return False
+        return True
 
     return Child(name="temporal", argv=argv, log_file=log_file, ready=ready, stop_within=15)

@@ -7,7 +7,7 @@ SEED   ?= 7
 JOBS   ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint up bench lock clean
+.PHONY: help setup demo test explore lint up bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ up: setup ## run everything on this machine until Ctrl-C
 
 test: setup lint ## format, lint, types, import rules and all tests (JOBS=3 at a time)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+explore: setup ## the rules with new random inputs, and more of them
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n $(JOBS) tests/commerce tests/activities tests/cli/test_demo_orders.py
 
 lint: setup ## ruff and mypy, strictly
 	$(BIN)/ruff format --check .

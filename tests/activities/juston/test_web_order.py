@@ -25,7 +25,7 @@ from activities.juston.web_order import (
 from activities.salesforce.wire import dumps, loads
 from commerce.money import decimals_of
 from commerce.order import Line, Order
-from commerce.text import measure
+from commerce.text import DoesNotFit, measure
 from commerce.totals import gross_total, tax_total
 from tests.activities.juston.desk import billing_task, money, order, settings
 
@@ -42,7 +42,8 @@ def orders(draw: st.DrawFn) -> Order:
         return {"minor": draw(st.integers(0, most)), "currency": currency}
 
     def quantity() -> Decimal:
-        return draw(st.decimals("0.000001", 5000, places=6) | st.integers(1, 999).map(Decimal))
+        # Below this, the dearest line has a price of more than the field's twelve digits; such a line is refused.
+        return draw(st.decimals("0.00002", 5000, places=6) | st.integers(1, 999).map(Decimal))
 
     lines = [
         {
@@ -146,6 +147,12 @@ def test_the_unit_price_gives_the_total_that_was_charged(unit: int, quantity: st
         }
     )
     assert unit_price(line) == Decimal(price)
+
+
+def test_a_price_of_more_digits_than_the_field_holds_is_refused_with_the_line() -> None:
+    speck = order().lines[0].model_copy(update={"quantity": Decimal("0.000001"), "total": money(10**9)})
+    with pytest.raises(DoesNotFit, match="line 1: quantity or price has more than 12 digits"):
+        bill_lines(order(lines=(speck,)), settings())
 
 
 def test_references_are_whole_or_counted_and_a_gift_card_is_named_by_its_end() -> None:

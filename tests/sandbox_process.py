@@ -53,7 +53,12 @@ class Sandbox:
 
     def fired(self, name: str) -> list[int]:
         """How often each fault rule of this vendor has struck."""
-        return [int(rule["fired"]) for rule in self._ask("GET", f"/systems/{name}/faults")]
+        return [int(rule["fired"]) for rule in self.rules(name)]
+
+    def rules(self, name: str) -> list[dict[str, Any]]:
+        """The fault rules of this vendor: how many requests each has `seen`, and how often it `fired`."""
+        found: list[dict[str, Any]] = self._ask("GET", f"/systems/{name}/faults")
+        return found
 
     def act(self, name: str, do: str, /, **arguments: Any) -> dict[str, Any]:
         """Make the vendor's own people or jobs do something."""

@@ -1,6 +1,7 @@
 """JustOn against the sandbox: the hosted service and the org, both by real HTTP."""
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -12,25 +13,31 @@ from tests.activities.juston.desk import Notes, settings
 from tests.sandbox_process import Sandbox
 
 
-@pytest.fixture(scope="session")
-def live_settings(sandbox: Sandbox) -> JustOnSettings:
+def settings_for(sandbox: Sandbox, **changes: Any) -> JustOnSettings:
+    """Settings that reach the sandbox's JustOn, which is made to work at a test's pace."""
     sandbox.act("juston", "configure", entry_delay_ms=100, payment_delay_ms=50, refund_delay_ms=50)
     hosted, org = sandbox.credentials("juston"), sandbox.credentials("salesforce")
-    return settings(
-        hosted_url=sandbox.url("juston"),
-        tenant=hosted["tenant"],
-        api_token=hosted["token"],
-        hosted_timeout_seconds=0.7,
-        visible_after_seconds=0.8,
-        invoice_cancellation_action="custom/apex/ONB2__InvoiceCancellation",
-        webhook_secret="shared",
-        salesforce={
+    values: dict[str, Any] = {
+        "hosted_url": sandbox.url("juston"),
+        "tenant": hosted["tenant"],
+        "api_token": hosted["token"],
+        "hosted_timeout_seconds": 0.7,
+        "visible_after_seconds": 0.8,
+        "invoice_cancellation_action": "custom/apex/ONB2__InvoiceCancellation",
+        "webhook_secret": "shared",
+        "salesforce": {
             "login_url": sandbox.url("salesforce"),
             "client_id": org["client_id"],
             "client_secret": org["client_secret"],
             "timeout_seconds": 5,
         },
-    )
+    }
+    return settings(**{**values, **changes})
+
+
+@pytest.fixture(scope="session")
+def live_settings(sandbox: Sandbox) -> JustOnSettings:
+    return settings_for(sandbox)
 
 
 @pytest.fixture(scope="session")

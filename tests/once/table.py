@@ -1,0 +1,40 @@
+"""Every write of Holdfast to an outside system: the table that tests/once goes through, path by path."""
+
+from tests.once.rig import Path
+
+BOOK_ORDER = Path("erp.book_order", "salesforce", "POST", r"/composite/graph$")
+CANCEL_ORDER = Path("erp.cancel_order", "salesforce", "PATCH", r"/sobjects/SCMC__Sales_Order__c/\w+$", bodiless=True)
+BOOK_RECEIPT = Path("erp.book_receipt", "salesforce", "POST", r"/composite$")
+BOOK_REFUND = Path("erp.book_refund", "salesforce", "POST", r"/composite$")
+# A link that was lost with its answer is of no use: the untouched entry is canceled, and a new one is made.
+ENSURE_ENTRY = Path("payments.ensure_entry", "juston", "POST", r"/entry-link$", repeats=1)
+CANCEL_ENTRY = Path("payments.cancel_entry", "salesforce", "POST", r"/JPAY1__EntryCancellation$")
+BILLING_ORDER = Path("billing.ensure_order", "salesforce", "POST", r"/composite/graph$")
+WITHDRAW = Path("billing.cancel:withdraw", "salesforce", "PATCH", r"/sobjects/Web_Order__c/\w+$", bodiless=True)
+CANCEL_INVOICE = Path("billing.cancel:invoice", "salesforce", "POST", r"/ONB2__InvoiceCancellation$")
+ANNOUNCE = Path("storefront.announce_payment", "magento", "POST", r"/orders/\d+/comments$")
+SHOP_INVOICE = Path("storefront.ensure_invoice", "magento", "POST", r"/order/\d+/invoice$")
+STAMP = Path("storefront.write_references:external number", "magento", "POST", r"/V1/orders$")
+REFERENCES = Path("storefront.write_references:comment", "magento", "POST", r"/orders/\d+/comments$")
+CANCEL_SHOP_ORDER = Path("storefront.cancel_order", "magento", "POST", r"/orders/\d+/cancel$")
+
+PATHS = (
+    BOOK_ORDER,
+    CANCEL_ORDER,
+    BOOK_RECEIPT,
+    BOOK_REFUND,
+    ENSURE_ENTRY,
+    CANCEL_ENTRY,
+    BILLING_ORDER,
+    WITHDRAW,
+    CANCEL_INVOICE,
+    ANNOUNCE,
+    SHOP_INVOICE,
+    STAMP,
+    REFERENCES,
+    CANCEL_SHOP_ORDER,
+)
+# Messages to people go out at least once, each under a key of its own: test_messages.py.
+MESSAGES = frozenset({"notify.customer", "notify.portal"})
+# Steps that write nothing anywhere: test_every_write.py watches them.
+READS = frozenset({"erp.find_customer", "erp.find_items", "payments.look_at_entry", "billing.find_invoice"})

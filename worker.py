@@ -108,6 +108,7 @@ async def run(
                 activities=[
                     control.open_order,
                     control.open_case,
+                    control.note_case,
                     control.close_case,
                     control.close_order,
                     control.known_outcome,

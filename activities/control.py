@@ -1,14 +1,27 @@
 """What every process asks of our own memory (the ledger) and of the configuration. Filled by `activities/ledger`."""
 
+from typing import Literal
+
 from temporalio import activity
 
+from commerce.cases import CaseEvent, Changed
 from commerce.documents import Case, CheckoutResult, Decision, OrderView
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
 from commerce.order import Order
 
 
-class Plan(Model):
+class Waiting(Model):
+    """How long a parked case waits for whom. Durations in seconds; `expire_after` None: for ever."""
+
+    remind_every: int = 24 * 3600
+    escalate_after: int = 72 * 3600
+    expire_after: int | None = None
+    at_expiry: Literal["escalate", "give-up"] = "escalate"
+    case_owner: str = "operators"
+
+
+class Plan(Waiting):
     """What the configuration says about one order's way. Durations in seconds.
 
     It is read once when a run starts and kept in its history, so that a changed configuration never changes a run that
@@ -28,7 +41,6 @@ class Plan(Model):
     invoice_patience: int = 24 * 3600
     retry_longest: int = 60
     give_up_after: int = 21 * 24 * 3600
-    remind_every: int = 24 * 3600
     customer_mail: bool = True
     accept_on_account: bool = True
 
@@ -38,6 +50,15 @@ class CloseCase(Model):
     decision: Decision | None = None
     reason: str = ""
     decided_at: UtcDatetime
+    changes: tuple[Changed, ...] = ()
+
+
+class NoteCase(Model):
+    """Something happened to an open case; `case` is how it is from now on. `number` counts the notes of one case."""
+
+    case: Case
+    number: int
+    event: CaseEvent
 
 
 class Outcome(Model):
@@ -56,12 +77,17 @@ class KnownOutcome(Model):
 
 
 class TellOperators(Model):
-    """A message to operators about one order. `key` makes it one message even when the step is repeated."""
+    """A message to operators about one order. `key` makes it one message even when the step is repeated.
+
+    `also` names further mail addresses; `escalated` reaches those whom the configuration names for that, too.
+    """
 
     key: str
     subject: str
     text: str
     order_key: str
+    also: tuple[str, ...] = ()
+    escalated: bool = False
 
 
 class Control:
@@ -72,6 +98,11 @@ class Control:
 
     @activity.defn(name="control.open_case")
     async def open_case(self, case: Case) -> None:
+        raise NotImplementedError
+
+    @activity.defn(name="control.note_case")
+    async def note_case(self, note: NoteCase) -> None:
+        """Keep an escalation, an expiry or a reassignment, and the case as it is now."""
         raise NotImplementedError
 
     @activity.defn(name="control.close_case")

@@ -111,6 +111,10 @@ DECISION_EXAMPLES: dict[str, Any] = {
     },
     "Give up and undo": {"decision": "give-up", "reason": "the customer does not want it any more"},
 }
+REASSIGN_EXAMPLES: dict[str, Any] = {
+    "To a person": {"to": "anna@shop.example", "reason": "she knows the customer"},
+    "To a role": {"to": "accounting", "reason": "the period has to be opened"},
+}
 CANCEL_EXAMPLES: dict[str, Any] = {"Cancel": {"reason": "ordered by mistake"}}
 ERROR_EXAMPLES: dict[str, Any] = {
     "409": {

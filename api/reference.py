@@ -14,7 +14,7 @@ from api.endpoints import PauseBody, ResumeBody
 from api.examples import ERROR_EXAMPLES
 from api.orders import CancelBody
 from api.pages import CSS, page
-from api.parked import DecisionBody
+from api.parked import DecisionBody, ReassignBody
 from commerce.order import Order
 
 router = APIRouter(include_in_schema=False)
@@ -36,7 +36,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
             tags=app.openapi_tags,
         )
         known: dict[str, Any] = document["components"]["schemas"]
-        bodies = [(model, "validation") for model in (Order, DecisionBody, CancelBody, PauseBody, ResumeBody)]
+        bodies = [
+            (model, "validation") for model in (Order, DecisionBody, ReassignBody, CancelBody, PauseBody, ResumeBody)
+        ]
         _, schemas = models_json_schema(bodies, ref_template=REF)  # type: ignore[arg-type]
         for name, schema in schemas["$defs"].items():
             known.setdefault(name, schema)

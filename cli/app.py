@@ -2,14 +2,16 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from cli.checkout import checkout
 from cli.demo.command import demo
 from cli.endpoints import endpoints, pause, resume
 from cli.orders import cancel, explain, status
-from cli.parked import parked, resolve
+from cli.parked import parked, reassign, resolve
 from cli.screen import show_trouble
 from cli.trouble import Trouble
 from cli.up import up
@@ -24,11 +26,22 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str], ...] = (
     (cancel, "Stop an order and undo it", "starter.py cancel 1001 --reason wish"),
     (parked, "List what waits for a person", "starter.py parked"),
     (resolve, "Decide a parked case", "starter.py resolve 1001 --decision retry --reason ok"),
+    (reassign, "Make a case somebody else's move", "starter.py reassign 1001 --to anna --reason ill"),
     (endpoints, "Show how the systems stand", "starter.py endpoints"),
     (pause, "Hold a system back", "starter.py pause magento --reason update"),
     (resume, "End a pause", "starter.py resume magento"),
 )
+
+
+class _Commands(TyperGroup):
+    """Only the table: that every command takes --help is said below it, and the whole fits a screen."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        self.format_commands(ctx, formatter)
+
+
 app = typer.Typer(
+    cls=_Commands,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,

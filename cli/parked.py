@@ -1,8 +1,7 @@
-"""`parked` and `resolve`: what waits for a person, and the decision that moves it."""
+"""`parked`, `resolve` and `reassign`: what waits for whom, and the decision that moves it."""
 
 import asyncio
 import json
-import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +16,8 @@ from cli.options import ApiUrl, Json, Token
 from cli.screen import Screen
 from cli.trouble import ATTENTION, GOOD, WRONG_USE, Trouble, wrong_use
 from cli.words import age, money, sums
+from commerce.cases import at_the_end, commands
+from commerce.documents import Case
 
 
 class Decision(StrEnum):
@@ -55,8 +56,30 @@ def resolve(
     screen = Screen(as_json=as_json)
     if not reason.strip():
         raise wrong_use("--reason is empty: say why you decide so")
+    body: dict[str, Any] = {"decision": decision.value, "reason": reason}
     patch = read_correction(decision, correction)
-    asyncio.run(_resolve(Api(find_api(api, token)), case, decision, reason, patch, screen))
+    if patch is not None:
+        body["correction"] = patch
+    asyncio.run(_ask(Api(find_api(api, token)), case, "decision", body, screen))
+
+
+def reassign(
+    case: Annotated[str, typer.Argument(metavar="ID", help="Id of the case, or an order with exactly one.")],
+    to: Annotated[str, typer.Option(help="A person, a role, or a mail address, which is then told.")],
+    reason: Annotated[str, typer.Option(help="Why; kept with the case.")],
+    api: ApiUrl = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Make a parked case somebody else's move.
+
+    Example: starter.py reassign de:1001:1 --to anna@shop.example --reason "knows the customer"
+    """
+    for name, value in (("--to", to), ("--reason", reason)):
+        if not value.strip():
+            raise wrong_use(f"{name} is empty: say to whom, and why")
+    body = {"to": to, "reason": reason}
+    asyncio.run(_ask(Api(find_api(api, token)), case, "reassign", body, Screen(as_json=as_json)))
 
 
 def read_correction(decision: Decision, text: str | None) -> dict[str, Any] | None:
@@ -90,13 +113,15 @@ def heading(case: dict[str, Any]) -> str:
 
 
 def commands_for(case: dict[str, Any]) -> list[str]:
-    """What to do, and the commands that move it."""
-    command = f"starter.py resolve {shlex.quote(case['id'])} --decision"
-    lines = [f"to do: {case['do_next']}", f'{command} retry --reason "…"']
-    lines.append(f"{command} correct --correction '{{…}}' --reason \"…\"")
-    if case.get("may_skip"):
-        lines.append(f'{command} skip --reason "…"')
-    return [*lines, f'{command} give-up --reason "…"']
+    """Whose move it is, what to do, and the commands that move it."""
+    known = Case.model_validate({name: case[name] for name in Case.model_fields if name in case})
+    end = at_the_end(known)
+    return [
+        f"whose move: {known.assignee}{', escalated' if known.escalated_at else ''}",
+        f"to do: {known.do_next}",
+        *([end] if end else []),
+        *commands(known),
+    ]
 
 
 async def _parked(client: Api, screen: Screen) -> int:
@@ -111,12 +136,14 @@ async def _parked(client: Api, screen: Screen) -> int:
         table.add_column("age", no_wrap=True)
         table.add_column("money", no_wrap=True, justify="right")
         table.add_column("case", no_wrap=True)
+        table.add_column("whose move", overflow="fold")
         table.add_column("what came back, and what to do", overflow="fold")
         for case in cases:
             table.add_row(
                 age(case["opened_at"]),
                 money(case.get("amount")),
                 Text(case["id"]),
+                Text(("! " if case.get("escalated_at") else "") + case["assignee"]),
                 Text(f"{case['step']}: {case['came_back']}\n→ {case['do_next']}"),
             )
         screen.out.print(table)
@@ -126,15 +153,10 @@ async def _parked(client: Api, screen: Screen) -> int:
     return ATTENTION
 
 
-async def _resolve(
-    client: Api, name: str, decision: Decision, reason: str, patch: dict[str, Any] | None, screen: Screen
-) -> None:
-    body: dict[str, Any] = {"decision": decision.value, "reason": reason}
-    if patch is not None:
-        body["correction"] = patch
+async def _ask(client: Api, name: str, what: str, body: dict[str, Any], screen: Screen) -> None:
     async with client as api:
         case_id = choose((await api.need("/v1/parked"))["cases"], name)
-        done = good(await api.post(f"/v1/parked/{quote(case_id, safe=':')}/decision", body))
+        done = good(await api.post(f"/v1/parked/{quote(case_id, safe=':')}/{what}", body))
     screen.json(done)
     screen.verdict(done["message"], GOOD)
 

@@ -63,7 +63,10 @@ class DecisionKind(StrEnum):
 
 
 class Case(Model):
-    """A parked case: what was tried, for which order, what came back, whose move it is and what moves it."""
+    """A parked case: what was tried, for which order, what came back, whose move it is and what moves it.
+
+    `assignee` is a person or a role. With `decide_by` it comes to `at_expiry` when nobody decides until then.
+    """
 
     id: str
     order_key: str
@@ -79,7 +82,14 @@ class Case(Model):
     do_next: str
     amount: Money | None = None
     may_skip: bool = False
+    may_correct: bool = False
+    may_give_up: bool = True
+    assignee: str = "operators"
     opened_at: UtcDatetime
+    decide_by: UtcDatetime | None = None
+    at_expiry: Literal["escalate", "give-up"] = "escalate"
+    escalated_at: UtcDatetime | None = None
+    expired_at: UtcDatetime | None = None
 
 
 class Decision(Model):

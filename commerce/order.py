@@ -301,10 +301,15 @@ def content(order: Order) -> dict[str, Any]:
 
 def differences(known: dict[str, Any], given: dict[str, Any]) -> list[str]:
     """Where two contents differ, one line each: `lines[0].quantity: known "1", given "2"`."""
-    return list(_differences("", known, given))
+    return [f"{at}: known {_short(old)}, given {_short(new)}" for at, old, new in _differences("", known, given)]
 
 
-def _differences(at: str, old: Any, new: Any) -> Iterator[str]:
+def changed_fields(known: dict[str, Any], given: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Where two contents differ: field, value before and value after as JSON, an empty text where there is none."""
+    return [(at, _json(old), _json(new)) for at, old, new in _differences("", known, given)]
+
+
+def _differences(at: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
     if old == new:
         return
     if isinstance(old, dict) and isinstance(new, dict):
@@ -314,7 +319,7 @@ def _differences(at: str, old: Any, new: Any) -> Iterator[str]:
         for i, (one, other) in enumerate(zip_longest(old, new)):
             yield from _differences(f"{at}[{i}]", one, other)
     else:
-        yield f"{at}: known {_short(old)}, given {_short(new)}"
+        yield at, old, new
 
 
 def _named(ids: Iterable[str]) -> str:
@@ -322,8 +327,12 @@ def _named(ids: Iterable[str]) -> str:
     return ", ".join(shown[:10]) + (", ..." if len(shown) > 10 else "") if shown else "none"
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value is not None else ""
+
+
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True) if value is not None else "nothing"
+    text = _json(value) or "nothing"
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -83,7 +83,24 @@ class Store(Part):
     invoice_patience_hours: float = Field(default=24, gt=0, description="After that a missing invoice parks the order")
     retry_longest_seconds: int = Field(default=60, ge=1, le=3600, description="Longest pause between two tries")
     give_up_days: float = Field(default=21, gt=0, le=90, description="A step without success for so long parks")
+    case_owner: str = Field(
+        default="operators",
+        min_length=1,
+        max_length=200,
+        description="Whose move a parked order is at first: a role, a name, or a mail address, which is then told too",
+    )
     remind_hours: float = Field(default=24, gt=0, description="How often operators are reminded of a parked order")
+    escalate_hours: float = Field(
+        default=72, gt=0, description="After that an undecided order is escalated: louder, and to mail.escalation too"
+    )
+    expire_hours: float | None = Field(
+        default=None, gt=0, description="Last moment for a decision on a parked order; empty: it waits for ever"
+    )
+    at_expiry: Literal["escalate", "give-up"] = Field(
+        default="escalate",
+        description="What happens then. give-up: the order is undone, unless money was taken for it; else, and with "
+        "escalate, people are told and it stays open",
+    )
     customer_mail: bool = Field(default=True, description="Whether Holdfast mails the buyer")
     accept_on_account: bool = Field(default=True, description="Whether company buyers with terms may buy on account")
     portal: PortalSettings | None = Field(default=None, description="Where the store's portal hears of its orders")
@@ -107,6 +124,10 @@ class Store(Part):
             retry_longest=self.retry_longest_seconds,
             give_up_after=_seconds(self.give_up_days, 86_400),
             remind_every=_seconds(self.remind_hours, 3600),
+            escalate_after=_seconds(self.escalate_hours, 3600),
+            expire_after=_seconds(self.expire_hours, 3600) if self.expire_hours is not None else None,
+            at_expiry=self.at_expiry,
+            case_owner=self.case_owner,
             customer_mail=self.customer_mail,
             accept_on_account=self.accept_on_account,
         )

@@ -33,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
         TellPortal,
     )
     from commerce.billing import InvoiceState
+    from commerce.cases import Changed
     from commerce.corrections import corrected
     from commerce.documents import (
         CheckoutResult,
@@ -44,7 +45,7 @@ with workflow.unsafe.imports_passed_through():
         Undone,
     )
     from commerce.money import Money
-    from commerce.order import CustomerKind, Order, content, differences
+    from commerce.order import CustomerKind, Order, changed_fields, content
     from commerce.payment import Collected, as_collected
     from commerce.totals import amount_due, is_on_account
     from workflows.late_payment import LatePayment
@@ -55,6 +56,8 @@ Undo = Callable[[str], Awaitable[Undone | None]]
 
 
 class CheckoutUndo(ParkingWorkflow):
+    _may_correct = True
+
     def __init__(self, order: Order) -> None:
         super().__init__(order.store, order.number)
         self._placed = order  # as it came in; a correction changes `_order` only
@@ -371,11 +374,18 @@ class CheckoutUndo(ParkingWorkflow):
     def _check_correction(self, decision: Decision) -> None:
         corrected(self._order, decision.correction, money_asked=self._entry is not None)
 
-    def _correct(self, decision: Decision) -> None:
+    def _correct(self, decision: Decision) -> tuple[Changed, ...]:
         before = content(self._order)
         self._order = corrected(self._order, decision.correction, money_asked=self._entry is not None)
-        for difference in differences(before, content(self._order)):
-            self._note("decided", f"corrected {difference}")
+        found = changed_fields(before, content(self._order))
+        return tuple(Changed(field=field, before=old, after=new) for field, old, new in found)
+
+    def _why_not_expire(self) -> str:
+        if self._undoing:
+            return "the order is being undone already"
+        if self._collected or as_collected(self._order):
+            return "money was taken for the order; a person decides what becomes of it"
+        return "the order is invoiced; a person decides" if self._invoice else ""
 
     def _at_stake(self) -> Money | None:
         return self._order.total

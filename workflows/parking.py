@@ -7,6 +7,7 @@ person decides otherwise, or until the process is stopped.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -14,7 +15,8 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as StepTimeout
 
 with workflow.unsafe.imports_passed_through():
-    from activities.control import CloseCase, Control, Plan, TellOperators
+    from activities.control import CloseCase, Control, NoteCase, Plan, TellOperators, Waiting
+    from commerce.cases import HOLDFAST, CaseEvent, Changed, Due, Reassignment, is_address, next_due, subject, text
     from commerce.documents import Case, Decision, DecisionKind, Event, Stage
     from commerce.failures import Family
     from commerce.money import Money
@@ -65,6 +67,8 @@ class Problem(Exception):
 class ParkingWorkflow:
     """State and handlers that every parking process shares. Subclasses set store, number and plan."""
 
+    _may_correct = False  # whether a person can change what the process works on
+
     def __init__(self, store: str, number: str) -> None:
         self._store = store
         self._number = number
@@ -74,6 +78,8 @@ class ParkingWorkflow:
         self._cases: dict[str, Case] = {}
         self._listed: set[str] = set()  # cases that the ledger, and so every list, has too
         self._decisions: dict[str, Decision] = {}
+        self._changes: dict[str, tuple[Changed, ...]] = {}  # what a correction changed, by case
+        self._case_notes: dict[str, int] = {}
         self._case_count = 0
         self._stop: Stopped | None = None
         self._undoing = False
@@ -127,8 +133,46 @@ class ParkingWorkflow:
 
     async def _park(self, step: str, problem: Problem, *, may_skip: bool, family: str) -> Decision:
         """Open a case and wait for the decision on it. Raises Skipped or Stopped where the decision says so."""
+        case = self._new_case(step, problem, may_skip=may_skip, family=family)
+        self._cases[case.id] = case
+        self._note("parked", f"{step} needs a person: {case.came_back}. {case.do_next}")
+        workflow.upsert_search_attributes([NEEDS_PERSON.value_set(True)])
+        await self._control(Control.open_case, case, f"case {case.id}")
+        self._listed.add(case.id)
+        try:
+            await self._until_decided(case.id)
+        except asyncio.CancelledError:
+            self._stop_by_engine()
+        del self._cases[case.id]
+        self._listed.discard(case.id)
+        if not self._cases:
+            workflow.upsert_search_attributes([NEEDS_PERSON.value_set(False)])
+        decision = self._decisions.get(case.id)
+        closing = CloseCase(
+            case_id=case.id,
+            decision=decision,
+            reason=decision.reason if decision else str(self._stop),
+            decided_at=workflow.now(),
+            changes=self._changes.get(case.id, ()),
+        )
+        await self._control(Control.close_case, closing, f"close case {case.id}")
+        if decision is None:
+            self._stop_if_asked()
+            raise AssertionError("a case ends by a decision or a stop")
+        self._note("decided", f"{decision.by} decided {decision.kind.value} on {step}: {decision.reason}")
+        for change in closing.changes:
+            self._note("decided", f"corrected {change}")
+        if decision.kind is DecisionKind.SKIP:
+            raise Skipped(f"{step}: {decision.reason} ({decision.by})")
+        if decision.kind is DecisionKind.GIVE_UP:
+            self._stop = Stopped(Stage.GIVEN_UP, f"{decision.reason} ({decision.by})")
+            raise self._stop
+        return decision
+
+    def _new_case(self, step: str, problem: Problem, *, may_skip: bool, family: str) -> Case:
         self._case_count += 1
-        case = Case(
+        plan, now = self._plan or Waiting(), workflow.now()
+        return Case(
             id=f"{self._key}:{self._case_name(self._case_count)}",
             order_key=self._key,
             store=self._store,
@@ -143,61 +187,82 @@ class ParkingWorkflow:
             do_next=problem.do_next,
             amount=problem.amount or self._at_stake(),
             may_skip=may_skip,
-            opened_at=workflow.now(),
+            may_correct=self._may_correct,
+            may_give_up=not (self._undoing or self._why_not_give_up()),
+            assignee=plan.case_owner,
+            opened_at=now,
+            decide_by=now + timedelta(seconds=plan.expire_after) if plan.expire_after else None,
+            at_expiry=plan.at_expiry,
         )
-        self._cases[case.id] = case
-        self._note("parked", f"{step} needs a person: {case.came_back}. {case.do_next}")
-        workflow.upsert_search_attributes([NEEDS_PERSON.value_set(True)])
-        await self._control(Control.open_case, case, f"case {case.id}")
-        self._listed.add(case.id)
-        try:
-            await self._remind_until(case, lambda: case.id in self._decisions or self._stopping())
-        except asyncio.CancelledError:
-            self._stop_by_engine()
-        del self._cases[case.id]
-        self._listed.discard(case.id)
-        if not self._cases:
-            workflow.upsert_search_attributes([NEEDS_PERSON.value_set(False)])
-        decision = self._decisions.get(case.id)
-        reason = decision.reason if decision else str(self._stop)
-        closing = CloseCase(case_id=case.id, decision=decision, reason=reason, decided_at=workflow.now())
-        await self._control(Control.close_case, closing, f"close case {case.id}")
-        if decision is None:
-            self._stop_if_asked()
-            raise AssertionError("a case ends by a decision or a stop")
-        self._note("decided", f"{decision.by} decided {decision.kind.value} on {step}: {decision.reason}")
-        if decision.kind is DecisionKind.SKIP:
-            raise Skipped(f"{step}: {decision.reason} ({decision.by})")
-        if decision.kind is DecisionKind.GIVE_UP:
-            self._stop = Stopped(Stage.GIVEN_UP, f"{decision.reason} ({decision.by})")
-            raise self._stop
-        if decision.kind is DecisionKind.CORRECT:
-            self._correct(decision)
-        return decision
 
-    async def _remind_until(self, case: Case, done: Callable[[], bool]) -> None:
-        """Wait, and tell the operators meanwhile. A decision does not wait for the mail."""
-        reminders = 0
-        every = timedelta(seconds=self._plan.remind_every if self._plan else 24 * 3600)
+    async def _until_decided(self, case_id: str) -> None:
+        """Wait, and tell people meanwhile, louder after a while. A decision does not wait for a mail."""
+
+        def done() -> bool:
+            return case_id in self._decisions or self._stopping()
+
+        def ends_or_moves_from(assignee: str) -> bool:
+            return done() or self._cases[case_id].assignee != assignee
+
+        plan, why, count = self._plan or Waiting(), "opened", 0
         while not done():
-            message = TellOperators(
-                key=f"{case.id}:{reminders}",
-                subject=f"{'Reminder: ' if reminders else ''}order {self._number} of {self._store} needs a person",
-                text=f"{case.tried}: {case.came_back}\n{case.do_next}"
-                + (f"\nMoney at stake: {case.amount}" if case.amount else ""),
-                order_key=self._key,
-            )
-            telling = asyncio.create_task(
-                self._control(Control.tell_operators, message, f"tell operators about {case.id}")
+            case, told_at = self._cases[case_id], workflow.now()
+            telling = asyncio.create_task(self._tell_about(case, why, count))
+            count += 1
+            at, due = next_due(
+                case, told_at, timedelta(seconds=plan.remind_every), timedelta(seconds=plan.escalate_after)
             )
             try:
-                await workflow.wait_condition(done, timeout=every, timeout_summary=f"reminder for case {case.id}")
+                await workflow.wait_condition(
+                    partial(ends_or_moves_from, case.assignee),
+                    timeout=max(at - told_at, timedelta(0)),
+                    timeout_summary=f"{due.value} about case {case_id}, the move of {case.assignee}",
+                )
+                why = "reassigned"
             except TimeoutError:
-                reminders += 1
+                why = due.value
+                if due is not Due.REMIND:
+                    await self._comes_due(case_id, due)
             except asyncio.CancelledError:
                 await _called_off(telling)
                 raise
             await _called_off(telling)  # told by now, or superseded: the next one says the same again
+
+    async def _tell_about(self, case: Case, why: str, count: int) -> None:
+        message = TellOperators(
+            key=f"{case.id}:{count}",
+            subject=subject(case, why, workflow.now()),
+            text=text(case),
+            order_key=self._key,
+            also=(case.assignee,) if is_address(case.assignee) else (),
+            escalated=case.escalated_at is not None,
+        )
+        await self._control(Control.tell_operators, message, f"tell operators about {case.id}")
+
+    async def _comes_due(self, case_id: str, due: Due) -> None:
+        """Nobody decided for so long: escalate, and at the last moment do what the configuration allows."""
+        case, now = self._cases[case_id], workflow.now()
+        said = f"nobody decided since {case.opened_at:%Y-%m-%d %H:%M} UTC"
+        if due is Due.EXPIRE:
+            refusal = self._why_not_expire() if case.at_expiry == "give-up" else "at_expiry is 'escalate'"
+            if not refusal:
+                reason = f"{said}, and [stores.{self._store}] gives up after expire_hours"
+                kind = DecisionKind.GIVE_UP
+                self._decisions[case_id] = Decision(case_id=case_id, kind=kind, by=HOLDFAST, reason=reason)
+                return
+            said = f"{said}; it stays open: {refusal}"
+        late = {"escalated_at": case.escalated_at or now, "expired_at": now if due is Due.EXPIRE else case.expired_at}
+        await self._note_case(
+            case.model_copy(update=late),
+            CaseEvent(at=now, what="expired" if due is Due.EXPIRE else "escalated", by=HOLDFAST, text=said),
+        )
+
+    async def _note_case(self, case: Case, event: CaseEvent) -> None:
+        """What happened to an open case is shown at once, and kept in the ledger."""
+        self._cases[case.id] = case
+        number = self._case_notes[case.id] = self._case_notes.get(case.id, 0) + 1
+        self._note("parked", f"case {case.id}: {event.what} by {event.by}: {event.text}")
+        await self._control(Control.note_case, NoteCase(case=case, number=number, event=event), f"case {case.id}")
 
     async def _together(self, one: Awaitable[T], other: Awaitable[R]) -> tuple[T, R]:
         """Two steps side by side. Both are let end, so that none leaves a case open; then the first error counts."""
@@ -228,6 +293,10 @@ class ParkingWorkflow:
         """Why a person cannot give this process up; empty when they can."""
         return ""
 
+    def _why_not_expire(self) -> str:
+        """Why this process is not given up without a person when a case expires; empty when it may be."""
+        return "only a person may end it"
+
     def _case_name(self, count: int) -> str:
         """The last part of a case's id, unique for the order over all of its runs."""
         return str(count)
@@ -244,7 +313,8 @@ class ParkingWorkflow:
     def _note(self, kind: Any, text: str) -> None:
         self._timeline.append(Event(at=workflow.now(), kind=kind, text=text))
 
-    def _correct(self, decision: Decision) -> None:
+    def _correct(self, decision: Decision) -> tuple[Changed, ...]:
+        """Apply a correction that was checked; what it changed."""
         raise ApplicationError("this process has nothing to correct", type=Family.BUG.value)
 
     def _check_correction(self, decision: Decision) -> None:
@@ -256,22 +326,24 @@ class ParkingWorkflow:
     @workflow.update
     async def decide(self, decision: Decision) -> str:
         """A person's decision on a parked case. The same decision again gets the same answer."""
-        self._decisions.setdefault(decision.case_id, decision)
+        if decision.case_id not in self._decisions:
+            self._decisions[decision.case_id] = decision
+            if decision.kind is DecisionKind.CORRECT:
+                # In the same breath as its check: what it was checked against cannot have changed.
+                self._changes[decision.case_id] = self._correct(decision)
         return f"{decision.kind.value} on {decision.case_id} accepted"
 
     @decide.validator
     def _may_decide(self, decision: Decision) -> None:
         earlier = self._decisions.get(decision.case_id)
         if earlier is not None:
-            if (earlier.kind, earlier.by, earlier.reason) == (decision.kind, decision.by, decision.reason):
+            if earlier == decision:
                 return
             raise ApplicationError(
-                f"case {decision.case_id} was decided by {earlier.by}: {earlier.kind.value}", type="AlreadyDecided"
+                f"case {decision.case_id} was decided by {earlier.by}: {earlier.kind.value}, {earlier.reason}",
+                type="AlreadyDecided",
             )
-        case = self._cases.get(decision.case_id)
-        if case is None:
-            known = ", ".join(self._cases) or "none"
-            raise ApplicationError(f"no open case {decision.case_id}; open cases: {known}", type="UnknownCase")
+        case = self._open_case(decision.case_id)
         if decision.kind is DecisionKind.SKIP and not case.may_skip:
             raise ApplicationError(
                 f"step {case.step!r} cannot be skipped; decide retry, correct or give-up", type="Impossible"
@@ -290,6 +362,38 @@ class ParkingWorkflow:
                 raise ApplicationError(f"the correction cannot be applied: {err}", type="Impossible") from None
         elif decision.correction is not None:
             raise ApplicationError("a correction goes with decision 'correct' only", type="Impossible")
+
+    @workflow.update
+    async def reassign(self, asked: Reassignment) -> str:
+        """Make a case somebody else's move. Asked for again it changes nothing."""
+        case = self._cases[asked.case_id]
+        if case.assignee != asked.to:
+            await self._note_case(
+                case.model_copy(update={"assignee": asked.to}),
+                CaseEvent(
+                    at=workflow.now(),
+                    what="reassigned",
+                    by=asked.by,
+                    text=f"from {case.assignee} to {asked.to}: {asked.reason}",
+                ),
+            )
+        return f"case {asked.case_id} is the move of {asked.to}"
+
+    @reassign.validator
+    def _may_reassign(self, asked: Reassignment) -> None:
+        earlier = self._decisions.get(asked.case_id)
+        if earlier is not None:
+            raise ApplicationError(
+                f"case {asked.case_id} was decided by {earlier.by}: {earlier.kind.value}", type="AlreadyDecided"
+            )
+        self._open_case(asked.case_id)
+
+    def _open_case(self, case_id: str) -> Case:
+        case = self._cases.get(case_id)
+        if case is None:
+            known = ", ".join(self._cases) or "none"
+            raise ApplicationError(f"no open case {case_id}; open cases: {known}", type="UnknownCase")
+        return case
 
 
 async def _called_off(task: "asyncio.Task[None]") -> None:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from temporalio import activity
 
-from activities.control import CloseCase, Control, KnownOutcome, Outcome, Plan, TellOperators
+from activities.control import CloseCase, Control, KnownOutcome, NoteCase, Outcome, Plan, TellOperators
 from activities.ledger.store import Ledger
 from activities.steps import patient_step
 from commerce.documents import Case
@@ -37,10 +37,17 @@ class LedgerActivities(Control):
     async def open_case(self, case: Case) -> None:
         await self._ledger.open_case(case)
 
+    @activity.defn(name="control.note_case")
+    @patient_step
+    async def note_case(self, note: NoteCase) -> None:
+        await self._ledger.note_case(note.case, note.number, note.event)
+
     @activity.defn(name="control.close_case")
     @patient_step
     async def close_case(self, closing: CloseCase) -> None:
-        await self._ledger.close_case(closing.case_id, closing.decision, closing.reason, closing.decided_at)
+        await self._ledger.close_case(
+            closing.case_id, closing.decision, closing.reason, closing.decided_at, closing.changes
+        )
 
     @activity.defn(name="control.close_order")
     @patient_step

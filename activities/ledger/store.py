@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.ledger import tables as t
 from activities.ledger.database import transaction
+from commerce.cases import HOLDFAST, CaseEvent, Changed
 from commerce.documents import Case, CheckoutResult, Decision, OrderView
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
@@ -141,12 +142,35 @@ class Ledger:
         async with transaction(self.engine) as db:
             await db.execute(insert(t.cases).values(row).on_conflict_do_nothing())
 
-    async def close_case(self, case_id: str, decision: Decision | None, reason: str, at: datetime) -> None:
+    async def note_case(self, case: Case, number: int, event: CaseEvent) -> None:
+        """Keep what happened to an open case, and the case as it is now. A note repeated late changes nothing back."""
+        row = {"case_id": case.id, "number": number, "event": event.model_dump(mode="json")}
+        newer = select(t.case_notes.c.number).where(t.case_notes.c.case_id == case.id, t.case_notes.c.number > number)
         async with transaction(self.engine) as db:
+            await db.execute(insert(t.case_notes).values(row).on_conflict_do_nothing())
             await db.execute(
                 update(t.cases)
-                .where(t.cases.c.id == case_id, t.cases.c.closed_at.is_(None))
-                .values(decision=decision.model_dump(mode="json") if decision else None, reason=reason, closed_at=at)
+                .where(t.cases.c.id == case.id, ~newer.exists())
+                .values(body=case.model_dump(mode="json"))
+            )
+
+    async def close_case(
+        self,
+        case_id: str,
+        decision: Decision | None,
+        reason: str,
+        at: datetime,
+        changes: tuple[Changed, ...] = (),
+    ) -> None:
+        values = {
+            "decision": decision.model_dump(mode="json") if decision else None,
+            "reason": reason,
+            "changes": [change.model_dump(mode="json") for change in changes],
+            "closed_at": at,
+        }
+        async with transaction(self.engine) as db:
+            await db.execute(
+                update(t.cases).where(t.cases.c.id == case_id, t.cases.c.closed_at.is_(None)).values(values)
             )
 
     async def open_cases(self, *, order_key: str | None = None) -> list[Case]:
@@ -161,6 +185,21 @@ class Ledger:
         async with transaction(self.engine) as db:
             row = (await db.execute(select(t.cases).where(t.cases.c.id == case_id))).mappings().one_or_none()
         return (Case.model_validate(row["body"]), row["closed_at"] is None) if row is not None else None
+
+    async def decision_on(self, case_id: str) -> Decision | None:
+        """The decision that closed the case; None while it is open, and where its process went on without one."""
+        query = select(t.cases.c.decision).where(t.cases.c.id == case_id)
+        async with transaction(self.engine) as db:
+            found = (await db.execute(query)).scalar_one_or_none()
+        return Decision.model_validate(found) if found else None
+
+    async def case_history(self, case_id: str) -> list[CaseEvent]:
+        """Who did what to the case, when and why, from its opening to its end."""
+        notes = select(t.case_notes.c.event).where(t.case_notes.c.case_id == case_id).order_by(t.case_notes.c.number)
+        async with transaction(self.engine) as db:
+            row = (await db.execute(select(t.cases).where(t.cases.c.id == case_id))).mappings().one_or_none()
+            events = [CaseEvent.model_validate(event) for event in (await db.execute(notes)).scalars()]
+        return case_story(row, events) if row is not None else []
 
     # ---- notifications -----------------------------------------------------------------------------------------------
 
@@ -314,6 +353,25 @@ def _known(row: Mapping[Any, Any]) -> KnownOrder:
         result=CheckoutResult.model_validate(row["result"]) if row["result"] else None,
         received_at=row["received_at"],
     )
+
+
+def case_story(row: Mapping[Any, Any], notes: list[CaseEvent]) -> list[CaseEvent]:
+    """The whole history of a case from its row and its notes."""
+    case = Case.model_validate(row["body"])
+    events = [CaseEvent(at=row["opened_at"], what="opened", by=HOLDFAST, text=case.came_back), *notes]
+    if row["closed_at"] is not None:
+        decision = Decision.model_validate(row["decision"]) if row["decision"] else None
+        changes = tuple(Changed.model_validate(change) for change in row["changes"])
+        events.append(
+            CaseEvent(
+                at=row["closed_at"],
+                what="decided" if decision else "ended",
+                by=decision.by if decision else HOLDFAST,
+                text=f"{decision.kind.value}: {row['reason']}" if decision else row["reason"],
+                changes=changes,
+            )
+        )
+    return events
 
 
 def _notification(row: Mapping[Any, Any]) -> Notification:

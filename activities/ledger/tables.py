@@ -110,10 +110,20 @@ cases = Table(
     Column("body", JSONB, nullable=False),
     Column("decision", JSONB, nullable=True, comment="who, what, why; null when the process ended it itself"),
     Column("reason", Text, nullable=False, server_default=""),
+    Column("changes", JSONB, nullable=False, server_default="[]", comment="what a correction changed: before, after"),
     _at("opened_at"),
     _at("closed_at", nullable=True),
     Index(None, "order_key"),
     Index("ix_cases_open", "opened_at", postgresql_where=text("closed_at IS NULL")),
+)
+
+case_notes = Table(
+    "case_notes",
+    metadata,
+    Column("case_id", Text, ForeignKey("cases.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("event", JSONB, nullable=False, comment="who, when, what, why: escalations, expiry, reassignments"),
+    _at(),
 )
 
 handovers = Table(

@@ -118,8 +118,11 @@ class MailOperators:
     def __init__(self, mailer: Mailer | None, settings: MailSettings | None) -> None:
         self._mailer = mailer
         self._to = settings.operators if settings else ()
+        self._escalation = settings.escalation if settings else ()
 
     async def tell(self, message: TellOperators) -> None:
         activity.logger.warning("operators: %s", message.subject)
-        if self._mailer is not None and self._to:
-            await self._mailer.send(message.key, self._to, message.subject, message.text, datetime.now(UTC))
+        to = (*self._to, *(self._escalation if message.escalated else ()), *message.also)
+        if self._mailer is not None and to:
+            once = tuple(dict.fromkeys(to))
+            await self._mailer.send(message.key, once, message.subject, message.text, datetime.now(UTC))

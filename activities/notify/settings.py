@@ -20,6 +20,9 @@ class MailSettings(BaseModel):
     sender: str = Field(default="shop@localhost", pattern=r"^[^@\s]+@[^@\s]+$", description="From address")
     sender_name: str = Field(default="", description="From name")
     operators: tuple[str, ...] = Field(default=(), description="Addresses that hear of parked orders")
+    escalation: tuple[str, ...] = Field(
+        default=(), description="Addresses that hear too when a parked order was not decided for long"
+    )
     timeout_seconds: float = Field(default=30, gt=0, le=300, description="Longest wait for the mail server")
 
 

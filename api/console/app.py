@@ -22,7 +22,7 @@ from api.console.session import COOKIE, Session
 from api.errors import FORESEEN, Refusal, refusal_of
 from api.orders import CancelBody, cancel_order, search_orders
 from api.pages import page
-from api.parked import DecisionBody, decide_case, known_case
+from api.parked import DecisionBody, decide_case, known_case, seen_cases
 from commerce.documents import CLOSED_STAGES, CancelRequest, Case
 
 _FORM_LIMIT = 64 * 1024  # bytes
@@ -99,7 +99,7 @@ def console(backing: Backing) -> Starlette:
 
 async def _overview(_: Request, backing: Backing, session: Session) -> Response:
     numbers = await count(backing, session.caller)
-    cases = await _open_cases(backing, session)
+    cases = await seen_cases(backing, session.caller)
     return page(
         "overview.html",
         session=session,
@@ -155,7 +155,7 @@ async def _cancel(request: Request, backing: Backing, session: Session) -> Respo
 
 
 async def _parked(_: Request, backing: Backing, session: Session) -> Response:
-    cases = await _open_cases(backing, session)
+    cases = await seen_cases(backing, session.caller)
     return page("parked.html", session=session, cases=cases, now=datetime.now(UTC))
 
 
@@ -235,10 +235,6 @@ async def _form(request: Request, session: Session | None = None) -> dict[str, s
     if session is not None and not sessions.same(form.pop("form_secret", ""), session.form_secret):
         raise Refusal(403, "form", "this form was not made by this session; open the page again and send it anew")
     return form
-
-
-async def _open_cases(backing: Backing, session: Session) -> list[Case]:
-    return [case for case in await backing.ledger.open_cases() if session.caller.sees(case.store)]
 
 
 def _own_page(path: str) -> str:

@@ -15,11 +15,17 @@ CASE = {
     "order_key": "de:3",
     "store": "de",
     "number": "3",
+    "workflow_id": "checkout:de:3",
     "step": "find items",
+    "system": "erp",
+    "family": "NeedsPerson",
+    "tried": "map the SKUs",
+    "assignee": "operators",
     "came_back": "no item X",
     "do_next": "create it",
     "amount": {"minor": 4200, "currency": "EUR"},
     "may_skip": False,
+    "may_correct": True,
     "opened_at": "2026-11-21T10:00:00Z",
 }
 ORDER = {

@@ -10,6 +10,7 @@ from sqlalchemy import Table
 
 from activities.ledger import tables as t
 from activities.ledger.store import Ledger
+from commerce.cases import CaseEvent, Changed
 from commerce.documents import (
     Case,
     CheckoutResult,
@@ -164,6 +165,33 @@ async def test_the_first_decision_on_a_case_stays(ledger: Ledger) -> None:
     await ledger.open_case(case())  # the opening step repeated late does not open it again
     [row] = await rows(ledger, t.cases)
     assert (row["decision"]["by"], row["reason"], row["closed_at"]) == ("Dana", "period is open again", NOON)
+
+
+async def test_what_happened_to_a_case_is_kept_in_order_and_a_late_repeat_changes_nothing_back(ledger: Ledger) -> None:
+    await ledger.open_case(case())
+    moves = [
+        (
+            case().model_copy(update={"assignee": name}),
+            number,
+            CaseEvent(at=NOON + timedelta(hours=number), what="reassigned", by="Dana", text=f"to {name}"),
+        )
+        for number, name in ((1, "anna"), (2, "kim"))
+    ]
+    for move in (*moves, moves[0]):
+        await ledger.note_case(*move)
+    assert [opened.assignee for opened in await ledger.open_cases()] == ["kim"]
+    changed = Changed(field="lines[0].sku", before='"OLD"', after='"NEW"')
+    await ledger.close_case("de:1001:1", DECISION, DECISION.reason, NOON + timedelta(days=1), (changed,))
+    history = await ledger.case_history("de:1001:1")
+    assert [(event.what, event.by, event.text) for event in history] == [
+        ("opened", "holdfast", case().came_back),
+        ("reassigned", "Dana", "to anna"),
+        ("reassigned", "Dana", "to kim"),
+        ("decided", "Dana", f"{DECISION.kind.value}: {DECISION.reason}"),
+    ]
+    assert history[-1].changes == (changed,)
+    assert await ledger.decision_on("de:1001:1") == DECISION
+    assert await ledger.case_history("unknown") == []
 
 
 async def test_a_notification_is_kept_once_for_each_sender_and_id(ledger: Ledger) -> None:

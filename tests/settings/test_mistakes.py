@@ -38,8 +38,9 @@ class Mistake:
 
 
 STORE_FIELDS = (
-    "accept_on_account, billing, customer_mail, erp, erp_check_seconds, give_up_days, invoice_patience_hours, "
-    "invoice_poll_seconds, payment_hours, payments, portal, remind_hours, retry_longest_seconds, return_url, "
+    "accept_on_account, at_expiry, billing, case_owner, customer_mail, erp, erp_check_seconds, escalate_hours, "
+    "expire_hours, give_up_days, invoice_patience_hours, invoice_poll_seconds, "
+    "payment_hours, payments, portal, remind_hours, retry_longest_seconds, return_url, "
     "storefront, web_customer"
 )
 MISTAKES = {

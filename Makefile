@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 ORDERS ?= 24
 SEED   ?= 7
 JOBS   ?= 3
+HELD   ?= 100
+OPEN   ?= 1000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test explore lint up bench lock clean
@@ -37,8 +39,8 @@ lint: setup ## ruff and mypy, strictly
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: setup ## the claims about speed, measured side by side
-	$(BIN)/python -m bench
+bench: setup ## the claims about speed and cost, measured side by side (HELD=100 orders in an outage, OPEN=1000 unpaid)
+	$(BIN)/python -m bench --held $(HELD) --open $(OPEN)
 
 lock: setup ## pin every dependency again, with hashes and without a host
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \

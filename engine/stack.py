@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -50,7 +50,14 @@ class Addresses:
 
 
 class Stack:
-    def __init__(self, data: Path, config: Path, *, tell: Callable[[str], None] = print) -> None:
+    def __init__(
+        self,
+        data: Path,
+        config: Path,
+        *,
+        tell: Callable[[str], None] = print,
+        worker: Sequence[str] = (str(ROOT / "worker.py"),),
+    ) -> None:
         self.data = data.resolve()
         self.config = config.resolve()
         self.addresses = Addresses()
@@ -58,6 +65,7 @@ class Stack:
         self.household = Household()
         self.worker: Child | None = None
         self._tell = tell
+        self._worker_program = worker
         self._lock: IO[str] | None = None
         self._parts: IO[str] | None = None
 
@@ -167,7 +175,7 @@ class Stack:
         }
 
     async def _worker(self) -> None:
-        argv = [sys.executable, str(ROOT / "worker.py"), "--config", str(self.config)]
+        argv = [sys.executable, *self._worker_program, "--config", str(self.config)]
         child = Child("worker", argv, self._log("worker"), self.env, cwd=ROOT, ready=self._polled)
         self.worker = await self._add(child)
 

@@ -1,0 +1,54 @@
+"""(d) Memory of one worker process while thousands of orders wait for their buyers' payment."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from temporalio.client import Client
+
+from bench.order import prepaid_order
+from commerce.documents import Stage
+from workflows.start import EngineRuns
+
+CHUNK = 200
+FIRST_LOOK = 1000
+LISTED_WITHIN = 600.0  # seconds for one chunk
+TELL_EVERY = 1000
+
+
+async def held_open(
+    client: Client, memory: Callable[[], dict[str, int]], orders: int, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Place so many orders and leave them unpaid. `memory` tells what the worker holds `now` and held at `peak`."""
+    runs = EngineRuns(client)
+    prefix = f"M{int(time.time())}"
+    began = time.perf_counter()
+    idle = memory()
+    steps: list[dict[str, Any]] = [{"open_orders": 0, **megabytes(idle)}]
+    looks = {min(FIRST_LOOK, orders), orders}
+    for first in range(0, orders, CHUNK):
+        last = min(first + CHUNK, orders)
+        await asyncio.gather(*(runs.start_checkout(prepaid_order(f"{prefix}{n:06}")) for n in range(first, last)))
+        await _wait_for_payment(client, last)
+        took = round(time.perf_counter() - began)
+        if last in looks:
+            steps.append({"open_orders": last, **megabytes(memory()), "seconds_to_open": took})
+        if last % TELL_EVERY == 0:
+            tell(f"{last} of {orders} orders wait for payment after {took} s")
+    grown = memory()["peak"] - idle["peak"]
+    return {"steps": steps, "kilobytes_per_open_order": round(grown / 1024 / orders, 1)}
+
+
+def megabytes(memory: dict[str, int]) -> dict[str, float]:
+    return {f"{name}_mb": round(amount / 1024**2, 1) for name, amount in memory.items()}
+
+
+async def _wait_for_payment(client: Client, orders: int) -> None:
+    """Wait until so many orders wait for their payment."""
+    query = f'Stage = "{Stage.AWAITING_PAYMENT.value}" AND ExecutionStatus = "Running"'
+    deadline = time.monotonic() + LISTED_WITHIN
+    while (await client.count_workflows(query)).count < orders:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"fewer than {orders} orders wait for payment after {LISTED_WITHIN:.0f} s")
+        await asyncio.sleep(0.5)

@@ -115,6 +115,10 @@ REASSIGN_EXAMPLES: dict[str, Any] = {
     "To a person": {"to": "anna@shop.example", "reason": "she knows the customer"},
     "To a role": {"to": "accounting", "reason": "the period has to be opened"},
 }
+RETRY_EXAMPLES: dict[str, Any] = {
+    "What would it be?": {"system": "financialforce", "error": "period", "reason": "period opened", "dry_run": True},
+    "All of them": {"system": "financialforce", "error": "period", "reason": "the period is open again"},
+}
 CANCEL_EXAMPLES: dict[str, Any] = {"Cancel": {"reason": "ordered by mistake"}}
 ERROR_EXAMPLES: dict[str, Any] = {
     "409": {

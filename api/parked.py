@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -172,8 +172,20 @@ async def _update(backing: Backing, case: Case, update: str, asked: Decision | R
     except RPCError as err:
         if err.status is not RPCStatusCode.NOT_FOUND:
             raise
+        await _close_lost(backing, case)
         return None
     return message
+
+
+async def _close_lost(backing: Backing, case: Case) -> None:
+    """A run closes its cases before it ends. One that did not was ended from outside: nobody can decide it any more."""
+    known = await backing.ledger.case(case.id)
+    if known is None or not known[1]:
+        return
+    reason = "its run was ended from outside, so that nothing can take a decision"
+    await backing.ledger.close_case(case.id, None, reason, datetime.now(UTC))
+    remedy = f"the case is closed now; look order {case.order_key} up in every system and finish it by hand"
+    raise Refusal(409, "lost", f"case {case.id}: {reason}; {remedy}")
 
 
 async def _closed(backing: Backing, decision: Decision) -> Decided:

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic.json_schema import models_json_schema
 
 from api.backing import Base
+from api.bulk import RetryBody
 from api.endpoints import PauseBody, ResumeBody
 from api.examples import ERROR_EXAMPLES
 from api.orders import CancelBody
@@ -37,7 +38,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         known: dict[str, Any] = document["components"]["schemas"]
         bodies = [
-            (model, "validation") for model in (Order, DecisionBody, ReassignBody, CancelBody, PauseBody, ResumeBody)
+            (model, "validation")
+            for model in (Order, DecisionBody, ReassignBody, RetryBody, CancelBody, PauseBody, ResumeBody)
         ]
         _, schemas = models_json_schema(bodies, ref_template=REF)  # type: ignore[arg-type]
         for name, schema in schemas["$defs"].items():

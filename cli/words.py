@@ -1,10 +1,12 @@
 """How the command line writes times, ages and money."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from commerce.money import Money
+from cli.trouble import wrong_use
+from commerce.money import Money, by_currency
 
 
 def moment(text: str) -> datetime:
@@ -30,9 +32,12 @@ def money(value: Any) -> str:
 
 def sums(amounts: Iterable[Any]) -> str:
     """Amounts of the API added up by currency."""
-    by_currency: dict[str, Money] = {}
-    for value in amounts:
-        if value:
-            amount = Money.model_validate(value)
-            by_currency[amount.currency] = by_currency.get(amount.currency, Money.zero(amount.currency)) + amount
-    return ", ".join(str(amount) for _, amount in sorted(by_currency.items()))
+    return ", ".join(str(amount) for amount in by_currency(Money.model_validate(value) for value in amounts if value))
+
+
+def seconds_of(text: str, option: str) -> int:
+    """`90s`, `30m`, `2h` or `3d` in seconds. Raises Trouble 2 for anything else."""
+    found = re.fullmatch(r"\s*([0-9]{1,6})\s*(s|m|min|h|d)\s*", text)
+    if found is None:
+        raise wrong_use(f"{option} {text!r} is not a time span; write it as 30m, 2h or 3d")
+    return int(found[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[found[2]]

@@ -125,9 +125,16 @@ class FeedActivities(Feeds):
 
     async def _drain_inbox(self, source: Source) -> int:
         passed = 0
+        read: set[str] = set()
         for notification in await self._ledger.waiting_notifications(source.system, source.name):
+            if notification.reference in read:  # it came before the record was read: a vendor tells several times
+                await self._ledger.settle_notification(notification.id)
+                continue
             try:
-                passed += await self._hear(source, notification)
+                heard = await self._hear(source, notification)
+                if heard is not None:
+                    read.add(notification.reference)
+                    passed += heard
             except SystemFailure as failure:
                 if failure.code == HELD:
                     raise
@@ -138,7 +145,8 @@ class FeedActivities(Feeds):
                 activity.logger.warning("notification %s waits: %s", notification.id, failure)
         return passed
 
-    async def _hear(self, source: Source, notification: Notification) -> int:
+    async def _hear(self, source: Source, notification: Notification) -> int | None:
+        """How many changes went on; None when the record could not be read."""
         try:
             change = await source.fetch(notification.reference)
         except SystemFailure as failure:
@@ -154,7 +162,7 @@ class FeedActivities(Feeds):
             return passed
         # The sweep still finds what changed; the notification itself is for a person to look at.
         await self._ledger.settle_notification(notification.id, quarantine=unreadable)
-        return 0
+        return None
 
     async def _pass_on_once(self, source: Source, change: Change) -> int:
         if not await self._ledger.is_news(source.name, change.order_key, change.digest):

@@ -38,6 +38,7 @@ class Shop:
     broken: dict[str, Exception] = field(default_factory=dict)
     sweeps: int = 0
     asked: list[float] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
 
     async def read(self, cursor: str | None) -> Page:
         self.asked.append(asyncio.get_running_loop().time())
@@ -50,6 +51,7 @@ class Shop:
         return Page(changes=tuple(found), cursor=str(reached), more=reached < len(self.changes))
 
     async def fetch(self, reference: str) -> Change | None:
+        self.fetched.append(reference)
         if self.away is not None:
             raise self.away
         if reference in self.broken:
@@ -193,6 +195,19 @@ async def test_a_notification_is_heard_before_the_next_sweep(feed: Feed) -> None
     feed.shop.now = {"7": placed()}
     await feed.notify("7")
     await feed.until(lambda: feed.engine.started == ["de:1001"])
+
+
+async def test_what_is_told_several_times_is_read_once_and_again_when_it_is_told_later(feed: Feed) -> None:
+    feed.shop.now = {"7": entry("paid")}
+    for number in ("1", "2", "3"):
+        await feed.notify("7", number)
+    feed.start()
+    await feed.until(feed.settled)
+    assert feed.shop.fetched == ["7"]
+    feed.shop.now = {"7": entry("charged back")}
+    await feed.notify("7", "4")
+    await feed.until(lambda: len(feed.engine.told) == 2)
+    assert feed.shop.fetched == ["7", "7"]
 
 
 async def test_the_feed_goes_on_where_it_was_left(feed: Feed) -> None:

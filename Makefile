@@ -9,7 +9,7 @@ HELD   ?= 100
 OPEN   ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test explore lint up bench lock clean
+.PHONY: help setup demo test chaos explore lint up bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ up: setup ## run everything on this machine until Ctrl-C
 
 test: setup lint ## format, lint, types, import rules and all tests (JOBS=3 at a time)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+chaos: setup ## orders, faults and kill -9 of every part; then every book is judged (ORDERS=1000 SEED=7)
+	$(BIN)/python -m tests.chaos $(if $(filter command line environment,$(origin ORDERS)),--orders $(ORDERS)) --seed $(SEED)
 
 explore: setup ## the rules with new random inputs, and more of them
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n $(JOBS) tests/commerce tests/activities tests/cli/test_demo_orders.py

@@ -15,6 +15,8 @@ from pathlib import Path
 log = logging.getLogger("holdfast.engine")
 
 _PR_SET_PDEATHSIG = 1
+# One that ran for so long was well: its next end is no part of a row, and it starts again without a long pause.
+LASTED_SECONDS = 20.0
 
 
 class CannotStart(RuntimeError):
@@ -113,8 +115,12 @@ class Household:
         return child
 
     async def _watch(self, child: Child) -> None:
+        clock = asyncio.get_running_loop().time
         while child.process is not None:
+            began = clock()
             code = await child.process.wait()
+            if clock() - began > LASTED_SECONDS:
+                child.restarts = 0
             child.restarts += 1
             log.warning("%s ended with %s; starting it again (log: %s)", child.name, code, child.log_file)
             await asyncio.sleep(min(0.2 * 2 ** min(child.restarts, 6), 10))

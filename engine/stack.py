@@ -57,7 +57,9 @@ class Stack:
         *,
         tell: Callable[[str], None] = print,
         worker: Sequence[str] = (str(ROOT / "worker.py"),),
+        workers: int = 1,
     ) -> None:
+        """`worker` is the program that serves the queues, `workers` how many of it run side by side."""
         self.data = data.resolve()
         self.config = config.resolve()
         self.addresses = Addresses()
@@ -66,6 +68,7 @@ class Stack:
         self.worker: Child | None = None
         self._tell = tell
         self._worker_program = worker
+        self._workers = workers
         self._lock: IO[str] | None = None
         self._parts: IO[str] | None = None
 
@@ -176,8 +179,14 @@ class Stack:
 
     async def _worker(self) -> None:
         argv = [sys.executable, *self._worker_program, "--config", str(self.config)]
-        child = Child("worker", argv, self._log("worker"), self.env, cwd=ROOT, ready=self._polled)
-        self.worker = await self._add(child)
+        names = ["worker", *(f"worker-{i}" for i in range(2, self._workers + 1))]
+        for name in names:
+            await self._add(Child(name, argv, self._log(name), self.env, cwd=ROOT, ready=self._polled))
+        self.worker = self.part("worker")
+
+    def part(self, name: str) -> Child:
+        """The running part with this name: postgres, temporal, sandbox, worker, worker-2, ..., api."""
+        return next(child for child in self.household.children if child.name == name)
 
     async def _polled(self) -> bool:
         with _environment({"TEMPORAL_ADDRESS": self.addresses.temporal}):

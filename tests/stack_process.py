@@ -27,11 +27,21 @@ _numbers = itertools.count(1)
 
 
 @contextlib.asynccontextmanager
-async def running_stack(env: Mapping[str, str] | None = None, *, name: str = "holdfast.toml") -> AsyncIterator[Stack]:
-    """A started stack; `env` is for its worker and API. Everything is stopped and removed at the end."""
+async def running_stack(
+    env: Mapping[str, str] | None = None,
+    *,
+    name: str = "holdfast.toml",
+    config: Path | None = None,
+    data: Path | None = None,
+    workers: int = 1,
+) -> AsyncIterator[Stack]:
+    """A started stack; `env` is for its worker and API. Everything is stopped at the end, and removed but for `data`.
+
+    `config` is a file of the caller's own, `name` one of the project's.
+    """
     # Not pytest's own folder: PostgreSQL's account cannot enter that one when tests run as root.
     with tempfile.TemporaryDirectory(prefix="holdfast-stack-") as folder, _own_environment(), _any_ports():
-        stack = Stack(Path(folder) / "data", ROOT / name, tell=lambda _: None)
+        stack = Stack(data or Path(folder) / "data", config or ROOT / name, tell=lambda _: None, workers=workers)
         stack.env |= env or {}
         await stack.start()
         try:

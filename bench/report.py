@@ -26,10 +26,10 @@ def report(result: Mapping[str, Any]) -> str:
 def _throughput(found: Mapping[str, Any]) -> list[str]:
     lines = [f"Checkouts per second, {found['orders_at_once']} at once, median of {found['rounds']} batches of each:"]
     for name, rate in found["per_second"].items():
-        cpu = sum(found["cpu_ms_per_order"][name].values())
-        ratio = f", Holdfast / this: {found['ratio'][name]} by time, {found['cpu_ratio'][name]} by processor time"
-        aim = f" (aim: {AIM})" if name == SAME_ACTIVITIES else ""
-        lines.append(f"  {name}: {rate} ({cpu} ms of processor time each{'' if name == HOLDFAST else ratio}){aim}")
+        line = f"  {name}: {rate} ({sum(found['cpu_ms_per_order'][name].values())} ms of processor time each)"
+        if name != HOLDFAST:
+            line += f"; Holdfast / this: {found['ratio'][name]} by time, {found['cpu_ratio'][name]} by processor time"
+        lines.append(line + (f" (aim: {AIM})" if name == SAME_ACTIVITIES else ""))
     return lines
 
 

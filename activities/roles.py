@@ -149,8 +149,11 @@ class BookRefund(Model):
 
 
 class CancelErpOrder(Model):
+    """`unanswered_at`: when the booking was given up without an answer, so that it may still be carried out."""
+
     order_key: str
     reason: str
+    unanswered_at: UtcDatetime | None = None
 
 
 class Erp:
@@ -259,8 +262,11 @@ class FindInvoice(Model):
 
 
 class CancelBilling(Model):
+    """`unanswered_at`: when the writing was given up without an answer, so that it may still be carried out."""
+
     order_key: str
     reason: str
+    unanswered_at: UtcDatetime | None = None
 
 
 class Billing:

@@ -76,7 +76,7 @@ def listeners(settings: Settings) -> dict[str, Listener]:
 
 def _magento(connected: Connected, name: str, settings: Any, ledger: Ledger) -> None:
     client = MagentoClient(settings, system=name)
-    shop = MagentoActivities(client, system=name)
+    shop = MagentoActivities(client, system=name, memory=ledger)
     connected.activities[name] = [
         shop.announce_payment,
         shop.ensure_invoice,

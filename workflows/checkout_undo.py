@@ -191,7 +191,9 @@ class CheckoutUndo(ParkingWorkflow):
             "cancel sales order",
             self._need_plan().erp,
             Erp.cancel_order,
-            lambda: CancelErpOrder(order_key=self._key, reason=reason),
+            lambda: CancelErpOrder(
+                order_key=self._key, reason=reason, unanswered_at=self._unanswered.get(Erp.book_order)
+            ),
             may_skip=True,
         )
 
@@ -200,7 +202,9 @@ class CheckoutUndo(ParkingWorkflow):
             "cancel billing",
             self._need_plan().billing,
             Billing.cancel,
-            lambda: CancelBilling(order_key=self._key, reason=reason),
+            lambda: CancelBilling(
+                order_key=self._key, reason=reason, unanswered_at=self._unanswered.get(Billing.ensure_order)
+            ),
             may_skip=True,
         )
 

@@ -6,7 +6,7 @@ person decides otherwise, or until the process is stopped.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -83,6 +83,9 @@ class ParkingWorkflow:
         self._case_count = 0
         self._stop: Stopped | None = None
         self._undoing = False
+        self._unanswered: dict[
+            Any, datetime
+        ] = {}  # steps that ended without an answer: what they asked may still happen
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 
@@ -102,10 +105,14 @@ class ParkingWorkflow:
         while True:
             self._stop_if_asked()
             try:
-                return await self._attempt(step, system, method, task())
+                done = await self._attempt(step, system, method, task())
             except ActivityError as err:
+                self._unanswered[method] = workflow.now()
                 self._stop_if_asked()  # the call was called off, it did not fail
                 await self._park(step, problem_of(err, step, system), may_skip=may_skip, family=family_of(err))
+            else:
+                self._unanswered.pop(method, None)
+                return done
 
     async def _check(self, step: str, rule: Callable[[], Awaitable[R]], *, may_skip: bool = False) -> R:
         """Run a rule of ours until it holds or a person decides."""

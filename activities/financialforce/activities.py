@@ -127,7 +127,7 @@ class FinancialForce(Erp):
     @activity.defn(name="erp.cancel_order")
     @step
     async def cancel_order(self, task: CancelErpOrder) -> Undone:
-        return await self._orders.cancel(task.order_key)
+        return await self._orders.cancel(task.order_key, task.unanswered_at)
 
     async def _book(self, cash: Cash) -> Document:
         with self._records.fitting(cash.tried):

@@ -1,6 +1,7 @@
 """Sales orders: one order with its lines and addresses, written all or nothing, found again by the order key."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote as percent
 
@@ -20,8 +21,10 @@ from activities.financialforce.settings import FinancialForceSettings
 from activities.roles import BookOrder
 from activities.salesforce.client import SalesforceClient, Sub
 from activities.salesforce.soql import quote
+from activities.turns import not_settled
 from commerce.documents import Document, DocumentKind, Undone
 from commerce.failures import Family, SystemFailure
+from commerce.model import UtcDatetime
 from commerce.order import Address
 
 # One graph takes 500 nodes; the rest is the header and two addresses, with room to grow.
@@ -83,12 +86,19 @@ class OrderBook:
         await self._compare(task, expected, item_ids, found, tried)
         return self._document(found, order.key, expected, adopted=adopted)
 
-    async def cancel(self, order_key: str) -> Undone:
-        """Cancel the order where nothing of it is shipped or billed; repeated harmlessly."""
+    async def cancel(self, order_key: str, unanswered_at: UtcDatetime | None = None) -> Undone:
+        """Cancel the order where nothing of it is shipped or billed; repeated harmlessly.
+
+        TRANSIENT while a booking that was given up at `unanswered_at` may still be carried out.
+        """
+        looked_at = datetime.now(UTC)
         tried = f"cancel sales order for order {order_key}"
         what = f"sales order for {order_key}"
         found = await self._find(order_key, tried)
         if found is None:
+            if unanswered_at is not None:
+                settled_after = timedelta(seconds=self._settings.salesforce.settled_after_seconds)
+                not_settled(unanswered_at, looked_at, settled_after, tried=tried, system=self._system)
             return Undone(what=what, done=False)
         adopted = found["SCMC__Status__c"] == CANCELLED
         if not adopted:

@@ -1,6 +1,7 @@
 """Fills the billing role with JustOn Billing & Invoice Management: orders to bill, their invoices, and their end."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import activity
@@ -18,6 +19,7 @@ from activities.roles import (
 )
 from activities.salesforce.client import MOST_GRAPH_NODES, SalesforceClient, quote
 from activities.steps import step
+from activities.turns import not_settled
 from commerce.documents import Document, DocumentKind, Undone
 from commerce.failures import Family, SystemFailure
 from commerce.money import Money, total
@@ -236,9 +238,12 @@ class JustOnBilling(Billing):
     @step
     async def cancel(self, task: CancelBilling) -> Undone:
         tried = f"withdraw order {task.order_key} from billing"
-        fields = self._fields
+        fields, looked_at = self._fields, datetime.now(UTC)
         row = await self._row(task.order_key, tried)
         if row is None:
+            if task.unanswered_at is not None:
+                settled_after = timedelta(seconds=self._settings.salesforce.settled_after_seconds)
+                not_settled(task.unanswered_at, looked_at, settled_after, tried=tried, system=self._system)
             return Undone(what=_WHAT, done=False)
         if not row.get(fields.invoice_of_order) and row.get(fields.canceled) is not True:
             await self._client.update(

@@ -1,12 +1,14 @@
 """Fills the storefront role: look first, write what is missing, read it back.
 
 The shop knows no idempotency key. The link, the invoice number and the ERP's number in the shop's own comments are the
-keys, so that a step that is repeated after a lost answer finds what the first try left behind.
+keys, so that a step that is repeated after a lost answer finds what the first try left behind; and what is not there
+is written again only when the first try can no longer be carried out (`activities/turns.py`).
 """
 
 import html
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import activity
@@ -16,6 +18,7 @@ from activities.magento.fields import Unmappable, money, number, rows, text, who
 from activities.magento.mapping import comment_body, invoice_body, known_currency, stamp_body
 from activities.roles import AnnouncePayment, CancelShopOrder, Storefront, WriteInvoice, WriteReferences
 from activities.steps import step
+from activities.turns import Memory, Turns
 from commerce.documents import Document, DocumentKind, Undone
 from commerce.failures import Family, SystemFailure
 from commerce.money import Money
@@ -37,16 +40,19 @@ AnyTask = AnnouncePayment | WriteInvoice | WriteReferences | CancelShopOrder
 class MagentoActivities(Storefront):
     """One shop as the storefront. `system` is its name in the configuration."""
 
-    def __init__(self, client: MagentoClient, *, system: str) -> None:
+    def __init__(self, client: MagentoClient, *, system: str, memory: Memory) -> None:
         self._client = client
         self._settings = client.settings
         self._system = system
+        settled_after = timedelta(seconds=self._settings.settled_after_seconds)
+        self._turns = Turns(memory, system=system, settled_after=settled_after)
 
     @activity.defn(name="storefront.announce_payment")
     @step
     async def announce_payment(self, task: AnnouncePayment) -> Document:
         """A comment with the link, visible to the buyer. Idempotent by the link in the order's comments."""
         tried = f"announce the payment link on order {task.order_key}"
+        looked_at = self._turns.now()
         order = await self._order(task, tried, _HISTORY)
         note = _note_with(order, task.link)
         if note is not None:
@@ -61,7 +67,7 @@ class MagentoActivities(Storefront):
         body = comment_body(
             self._id(task, tried), said, self._pending_status(order), on_front=True, told=self._settings.announce_mail
         )
-        await self._client.post("orders/{id}/comments", body, tried=tried, order_key=task.order_key, id=task.shop_id)
+        await self._comment(task, body, f"announce:{task.order_key}:{task.link}", looked_at, tried)
         order = await self._order(task, tried, _HISTORY)
         return self._note(self._written(_note_with(order, task.link), tried), order, task.order_key, task.amount)
 
@@ -70,6 +76,7 @@ class MagentoActivities(Storefront):
     async def ensure_invoice(self, task: WriteInvoice) -> Document:
         """One invoice over the whole order. Idempotent by the invoice number in the shop invoice's comment."""
         tried = f"write invoice {task.invoice_number} for order {task.order_key}"
+        looked_at = self._turns.now()
         order = await self._order(task, tried, _QUANTITIES)
         found = await self._our_invoice(task, tried)
         if found is not None:
@@ -77,7 +84,11 @@ class MagentoActivities(Storefront):
         self._may_invoice(task, order, tried)
         body = invoice_body(f"{self._settings.invoice_prefix}{task.invoice_number}", notify=task.notify_customer)
         try:
-            await self._client.post("order/{id}/invoice", body, tried=tried, order_key=task.order_key, id=task.shop_id)
+            # The shop itself refuses a second invoice, but for releases without a lock per order.
+            async with self._turns.take(f"invoice:{task.order_key}", looked_at=looked_at, tried=tried):
+                await self._client.post(
+                    "order/{id}/invoice", body, tried=tried, order_key=task.order_key, id=task.shop_id
+                )
         except SystemFailure as err:
             if err.family is not Family.REJECTED:
                 raise
@@ -94,6 +105,7 @@ class MagentoActivities(Storefront):
     async def write_references(self, task: WriteReferences) -> Document:
         """The ERP's number as external id, both numbers as a comment. Idempotent by both."""
         tried = f"write the numbers of ERP and billing on order {task.order_key}"
+        looked_at = self._turns.now()
         order = await self._order(task, tried, _HISTORY)
         numbers = [value for value in (task.erp_number, task.invoice_number) if value]
         if not numbers:
@@ -112,7 +124,7 @@ class MagentoActivities(Storefront):
             erp_number=task.erp_number or "-", invoice_number=task.invoice_number or "-"
         )
         body = comment_body(self._id(task, tried), said, text(order, "status"), on_front=False)
-        await self._client.post("orders/{id}/comments", body, tried=tried, order_key=task.order_key, id=task.shop_id)
+        await self._comment(task, body, f"references:{task.order_key}:{':'.join(numbers)}", looked_at, tried)
         order = await self._order(task, tried, _HISTORY)
         return self._note(self._written(_note_with(order, *numbers), tried), order, task.order_key, None)
 
@@ -150,6 +162,12 @@ class MagentoActivities(Storefront):
             f"the shop answered {said} and the order is still {text(order, 'state')}",
             "release or cancel the order in the shop's administration, then decide 'retry'",
         )
+
+    async def _comment(self, task: AnyTask, body: dict[str, Any], key: str, looked_at: datetime, tried: str) -> None:
+        async with self._turns.take(key, looked_at=looked_at, tried=tried):
+            await self._client.post(
+                "orders/{id}/comments", body, tried=tried, order_key=task.order_key, id=task.shop_id
+            )
 
     # ---- what is there -----------------------------------------------------------------------------------------------
 

@@ -51,6 +51,12 @@ class MagentoSettings(BaseModel):
         default=4 * 3600, ge=60, description="Lifetime of an admin token as the shop is configured; for admin"
     )
     timeout_seconds: float = Field(default=60, gt=0, le=600, description="Longest wait for an answer")
+    settled_after_seconds: float = Field(
+        default=120,
+        gt=0,
+        description="A write has been carried out this long after it was sent, or never will be: after a lost answer "
+        "it is looked for so long before it is repeated. Longer than the shop's PHP and proxies let a request run",
+    )
     page_size: int = Field(default=100, ge=1, le=300, description="Rows of one search page")
 
     orders_since: UtcDatetime = Field(
@@ -137,6 +143,11 @@ class MagentoSettings(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> "MagentoSettings":
+        if self.settled_after_seconds <= self.timeout_seconds:
+            raise ValueError(
+                "settled_after_seconds must be longer than timeout_seconds: a request that timed out may still be "
+                "carried out, and is looked for before it is repeated"
+            )
         needed: dict[str, dict[str, object]] = {
             "oauth1": {
                 "consumer_key": self.consumer_key,

@@ -32,6 +32,12 @@ class SalesforceSettings(BaseModel):
     timeout_seconds: float = Field(
         default=60, gt=0, le=120, description="Longest wait for an answer; the org ends at 120"
     )
+    settled_after_seconds: float = Field(
+        default=150,
+        gt=0,
+        description="A write has been carried out this long after its answer was lost, or never will be: a "
+        "cancellation looks so long for what it has to cancel",
+    )
     daily_calls_warn_share: float = Field(
         default=0.8, gt=0, le=1, description="Share of the org's daily API calls at which a warning is logged"
     )

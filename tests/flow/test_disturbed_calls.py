@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from commerce.documents import Stage
-from tests.flow.steps_of_checkout import BACKWARD, FORWARD, UNDISTURBED, UNDONE, Fault, rules_by_system
+from tests.flow.steps_of_checkout import BACKWARD, FORWARD, UNDISTURBED, UNDONE, Fault, once, rules_by_system
 from tests.flow.world import World
 
 UNAVAILABLE: Fault = {"kind": "status", "status": 503, "retry_after": 1}
@@ -41,6 +41,24 @@ async def test_every_write_disturbed_once_makes_one_document_each(world: World, 
         }
     assert (result.outcome, result.skipped) == (Stage.COMPLETED, ())
     assert await world.books(key) == UNDISTURBED
+
+
+@pytest.mark.parametrize("step", ["sales order", "billing order"])
+async def test_what_is_booked_after_its_answer_was_given_up_is_undone_with_the_order(world: World, step: str) -> None:
+    [write] = [one for one in FORWARD if one.step == step]
+    # Given up after five seconds, and carried out when the way back has begun.
+    async with world.faults(write.system, once(write, "slow", seconds=6)):
+        key = await world.place_in_shop()
+        await world.link_of(key)
+        await world.pay(key)
+        await world.strikes(write.system, 1)
+        await world.cancel(key)
+        result = await world.ends(key, within=60)
+    assert (result.outcome, result.skipped) == (Stage.CANCELLED, ())
+    left = await world.books(key)
+    assert left["sales orders"] == ["Cancelled 9984 EUR"]
+    assert left.get("billing orders", []) == (["Canceled 9984 EUR"] if step == "billing order" else [])
+    assert left["refunds"] == ["Paid out 9984 EUR"]
 
 
 @pytest.mark.parametrize("fault", list(FAULTS.values())[:2], ids=list(FAULTS)[:2])

@@ -52,12 +52,12 @@ async def test_every_sales_order_is_cancelled_once(
 
 
 @pytest.mark.parametrize(("path", "trouble"), cases(BOOK_RECEIPT, BOOK_REFUND))
-async def test_every_movement_of_money_is_posted_once(
+async def test_everymovement_of_money_is_posted_once(
     vendors: Sandbox, erp: FinancialForce, path: Path, trouble: Trouble
 ) -> None:
     customer = await erp.find_customer(FindCustomer(key="de:web", order_key="de:1"))
     name = f"{path.name}-{trouble.kind}"
-    tasks = [_movement(path, f"{name}-{number}", 10_000 + number, customer) for number in range(trouble.orders)]
+    tasks = [movement(path, f"{name}-{number}", 10_000 + number, customer) for number in range(trouble.orders)]
     step: Any = erp.book_receipt if path is BOOK_RECEIPT else erp.book_refund
     await troubled(vendors, path, trouble, step, tasks)
     kind, sign = ("Receipt", 1) if path is BOOK_RECEIPT else ("Refund", -1)
@@ -76,7 +76,7 @@ async def _orders(erp: FinancialForce, name: str, count: int) -> list[BookOrder]
     return [BookOrder(order=order, customer=customer, items=items) for order in orders]
 
 
-def _movement(path: Path, number: str, minor: int, customer: ErpCustomer) -> BookReceipt | BookRefund:
+def movement(path: Path, number: str, minor: int, customer: ErpCustomer) -> BookReceipt | BookRefund:
     transaction = f"pi_{number}"
     common: dict[str, Any] = {
         "order_key": f"de:{number}",

@@ -17,7 +17,7 @@ LINK = "https://pay.example/l/"
 
 @pytest.fixture(scope="module")
 async def shop(vendors: Sandbox) -> AsyncIterator[Shop]:
-    client = MagentoClient(settings_for(vendors), system="shop")
+    client = MagentoClient(settings_for(vendors, timeout_seconds=4, settled_after_seconds=5), system="shop")
     yield Shop(vendors, client)
     await client.close()
 

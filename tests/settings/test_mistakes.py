@@ -75,7 +75,7 @@ MISTAKES = {
         [
             "systems.erp.salesforce.client_secrets: is not a setting; did you mean client_secret? allowed: "
             "api_version, audience, auth, client_id, client_secret, daily_calls_warn_share, login_url, private_key, "
-            "private_key_file, timeout_seconds, username"
+            "private_key_file, settled_after_seconds, timeout_seconds, username"
         ],
     ),
     "a wrong kind": Mistake(

@@ -13,6 +13,7 @@ from activities.magento.client import MagentoClient
 from activities.magento.settings import MagentoSettings
 from activities.roles import AnnouncePayment, CancelShopOrder, WriteInvoice, WriteReferences
 from commerce.money import Money, rounded
+from tests.activities.juston.desk import Notes
 from tests.sandbox_process import Sandbox
 
 
@@ -51,7 +52,7 @@ class Shop:
     def __init__(self, sandbox: Sandbox, client: MagentoClient) -> None:
         self.sandbox = sandbox
         self.client = client
-        self.does = MagentoActivities(client, system="shop")
+        self.does = MagentoActivities(client, system="shop", memory=Notes())
 
     async def place(self, store: str = "de", **order: Any) -> Placed:
         """An order as a buyer would place it; one lamp for a guest unless said otherwise."""
@@ -94,7 +95,7 @@ def settings_for(sandbox: Sandbox, **changes: Any) -> MagentoSettings:
 @pytest_asyncio.fixture(scope="session")
 async def client(sandbox: Sandbox) -> AsyncIterator[MagentoClient]:
     """One signed-in client for the session: making one loads all certificates, which takes longer than a test."""
-    made = MagentoClient(settings_for(sandbox), system="shop")
+    made = MagentoClient(settings_for(sandbox, timeout_seconds=1.5, settled_after_seconds=2), system="shop")
     yield made
     await made.close()
 

@@ -12,6 +12,7 @@ import pytest
 from activities.magento.activities import MagentoActivities
 from activities.magento.client import MagentoClient
 from activities.magento.feed import MagentoOrders
+from tests.activities.juston.desk import Notes
 from tests.activities.magento.conftest import Shop, settings_for
 from tests.sandbox_process import Sandbox
 
@@ -106,7 +107,7 @@ def contract() -> Contract:
 async def test_every_request_is_one_the_vendor_documents(shop: Shop, sandbox: Sandbox, contract: Contract) -> None:
     network = Recording()
     client = MagentoClient(settings_for(sandbox, auth="admin", page_size=1), system="shop", transport=network)
-    does = MagentoActivities(client, system="shop")
+    does = MagentoActivities(client, system="shop", memory=Notes())
     first, second = await shop.place(), await shop.place()
     await client.probe()
     await does.announce_payment(first.announce())

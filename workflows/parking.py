@@ -83,9 +83,8 @@ class ParkingWorkflow:
         self._case_count = 0
         self._stop: Stopped | None = None
         self._undoing = False
-        self._unanswered: dict[
-            Any, datetime
-        ] = {}  # steps that ended without an answer: what they asked may still happen
+        # Steps that ended without an answer, and when: what they asked for may still be carried out.
+        self._unanswered: dict[Any, datetime] = {}
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 

@@ -105,6 +105,7 @@ class World:
         self.requests: dict[str, deque[dict[str, Any]]] = {}
         self.generation = 0  # how often the world was made anew since the start
         self.lock = asyncio.Lock()
+        self._settling = asyncio.Lock()
         self.outbox_wake = asyncio.Event()
         self.jobs_wake = asyncio.Event()
         self.doors: dict[str, Sequence[Door]] = {}
@@ -192,13 +193,17 @@ class World:
         self.faults[vendor].replace(rules)
 
     async def settle(self) -> None:
-        """Make every vendor's doors follow its rules: shut while it is down, open otherwise."""
-        for name, doors in self.doors.items():
-            for door in doors:
-                if self.faults[name].down:
-                    door.shut()
-                else:
-                    await door.open()
+        """Make every vendor's doors follow its rules: shut while it is down, open otherwise.
+
+        One at a time: two that open one door at once would both listen there, and rules may change while one opens.
+        """
+        async with self._settling:
+            for name, doors in self.doors.items():
+                for door in doors:
+                    if self.faults[name].down:
+                        door.shut()
+                    else:
+                        await door.open()
 
     def notify(self, notification: Notification) -> None:
         """Keep a notification in the open transaction; after the commit it is sent at least once, faults permitting."""

@@ -51,6 +51,16 @@ async def test_down_while_a_request_waits_resets_it_and_does_not_carry_it_out(
     assert tiny.texts() == []
 
 
+async def test_a_vendor_that_comes_back_while_requests_are_cut_opens_its_door_once(
+    tiny_sandbox: TinySandbox, tiny: Tiny, http: httpx2.AsyncClient
+) -> None:
+    for _ in range(5):
+        await tiny_sandbox.faults("tiny", {"kind": "down"})
+        back = (tiny_sandbox.control.put("/systems/tiny/faults", json=[]) for _ in range(8))
+        assert [reply.status_code for reply in await asyncio.gather(*back)] == [200] * 8
+    assert (await post(http, "after")).status_code == 201
+
+
 async def test_a_slow_request_does_not_reach_into_the_world_after_a_reset(
     tiny_sandbox: TinySandbox, tiny: Tiny, http: httpx2.AsyncClient
 ) -> None:

@@ -66,6 +66,10 @@ class Forged(ValueError):
     """A notification whose signature is missing or wrong; refused."""
 
 
+class RunRefused(Exception):
+    """The engine refuses this one order for good: trying again does not help, and others must not wait for it."""
+
+
 class Listener(Protocol):
     """Verifies and reads a system's notifications. Raises Forged or Unreadable."""
 

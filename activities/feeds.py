@@ -5,6 +5,7 @@ first and remembered afterwards, so that a kill between the two repeats it; runs
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -13,9 +14,10 @@ from typing import Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.changes import Change, Feeds, Follow, LatePaymentInput, Source
+from activities.changes import Change, Feeds, Follow, LatePaymentInput, RunRefused, Source
 from activities.control import TellOperators
 from activities.gate import HELD
+from activities.ledger.quarantine import QuarantineBook
 from activities.ledger.store import Ledger, Notification
 from commerce.documents import Stage
 from commerce.failures import Family, SystemFailure
@@ -26,6 +28,8 @@ TURN = timedelta(hours=6)  # after that the activity ends and the feed's workflo
 HELD_PAUSE = 1.0  # seconds between looks while the source's system is held back
 LONGEST_PAUSE = 60.0  # seconds between tries while a system is away
 BEAT_EVERY = 5.0  # seconds; a slow system answers later than the engine's patience for a feed without a heartbeat
+GONE = "the system does not show it any more, or it is not one that is taken in; drop it if that is right"
+RELEASE = ('starter.py release ID --reason "…"', 'starter.py release ID --drop --reason "settled by hand"')
 _PASSING = (Family.TRANSIENT, Family.OUTCOME_UNKNOWN)
 
 
@@ -60,6 +64,7 @@ class FeedActivities(Feeds):
         operators: Operators | None = None,
     ) -> None:
         self._ledger = ledger
+        self._quarantined = QuarantineBook(ledger.engine)
         self._runs = runs
         self._sources = sources
         self._every = every
@@ -91,6 +96,7 @@ class FeedActivities(Feeds):
                 passed += await self._drain_inbox(source)
                 if clock() >= sweep_at:
                     passed += await self._sweep(source)
+                    await self._tell_of_quarantine(source)
                     pause = self._every[source.name]
                     sweep_at = clock() + pause
             except SystemFailure as failure:
@@ -158,7 +164,8 @@ class FeedActivities(Feeds):
             unreadable = f"cannot be read: {type(err).__name__}"
         else:
             passed = await self._pass_on_once(source, change) if change is not None else 0
-            await self._ledger.settle_notification(notification.id)
+            gone = change is None and notification.releases  # a person waits for what becomes of it
+            await self._ledger.settle_notification(notification.id, quarantine=GONE if gone else "")
             return passed
         # The sweep still finds what changed; the notification itself is for a person to look at.
         await self._ledger.settle_notification(notification.id, quarantine=unreadable)
@@ -173,7 +180,11 @@ class FeedActivities(Feeds):
             await self._quarantine(source, change, problem)
             return 0
         if not change.quiet:
-            await self._pass_on(source, change)
+            try:
+                await self._pass_on(source, change)
+            except RunRefused as err:
+                await self._quarantine(source, change, f"the engine refuses it: {err}")
+                return 0
         await self._ledger.remember_seen(source.name, change.order_key, change.digest)
         return int(not change.quiet)
 
@@ -183,7 +194,7 @@ class FeedActivities(Feeds):
         known = ", ".join(sorted(self._stores)) or "none"
         return (
             f"no [stores.{change.order.store}] is configured; there are: {known}. "
-            "Configure it, then save the order in the shop again: the feed reads it anew"
+            "Configure it, restart the worker, then release the order: it is read again"
         )
 
     async def _pass_on(self, source: Source, change: Change) -> None:
@@ -214,26 +225,26 @@ class FeedActivities(Feeds):
 
     async def _quarantine(self, source: Source, change: Change, reason: str) -> None:
         body = change.model_dump_json().encode()
-        kept = await self._ledger.keep_notification(
-            source.system,
-            {},
-            body,
-            sender_id=f"{source.name}:{change.order_key}:{change.digest}",
-            source=source.name,
-            reference=change.order_key,
-            quarantine=reason,
+        await self._quarantined.put(source.system, source.name, change.order_key, body, reason)
+
+    async def _tell_of_quarantine(self, source: Source) -> None:
+        """One message for all that is new in the system's quarantine; tried again until somebody was told."""
+        if self._operators is None or not (found := await self._quarantined.untold(source.system)):
+            return
+        lines = [f"{one.id}  {one.reference or 'unreadable'}: {one.reason}" for one in found]
+        first = found[0].reference or "an unreadable one"
+        message = TellOperators(
+            key=f"quarantine:{source.system}:{hashlib.sha256(repr(lines).encode()).hexdigest()[:16]}",
+            subject=f"{len(found)} of {source.system} in quarantine, from {first}",
+            text="\n".join([*lines, "", "No run was started or told of these. When the cause is mended:", *RELEASE]),
+            order_key=found[0].reference,
         )
-        if kept is not None and self._operators is not None:
-            message = TellOperators(
-                key=f"quarantine:{kept}",
-                subject=f"{change.order_key} of {source.system} is quarantined",
-                text=f"{reason}\nThe console's quarantine page keeps it; no run was started or told.",
-                order_key=change.order_key,
-            )
-            try:
-                await self._operators.tell(message)
-            except SystemFailure as failure:  # the console shows it all the same
-                activity.logger.warning("operators were not told that %s is quarantined: %s", change.order_key, failure)
+        try:
+            await self._operators.tell(message)
+        except SystemFailure as failure:
+            activity.logger.warning("operators were not told of the quarantine yet: %s", failure)
+        else:
+            await self._quarantined.told(found)
 
 
 async def _rest(seconds: float) -> None:

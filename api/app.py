@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.types import Scope
 
 from activities.ledger.database import migrate
-from api import bulk, checkouts, endpoints, health, orders, oversight, parked, reference, returns, webhooks
+from api import bulk, checkouts, endpoints, health, orders, oversight, parked, quarantine, reference, returns, webhooks
 from api.backing import Backing
 from api.console.app import console
 from api.errors import tell_errors
@@ -59,7 +59,8 @@ def create_app(backing: Backing) -> FastAPI:
     )
     app.state.backing = backing
     tell_errors(app)
-    for room in (checkouts, orders, bulk, parked, endpoints, webhooks, returns, oversight, health, reference):
+    of_orders = (checkouts, orders, bulk, parked)
+    for room in (*of_orders, endpoints, webhooks, returns, quarantine, oversight, health, reference):
         app.include_router(room.router)
     app.openapi = lambda: reference.describe(app)  # type: ignore[method-assign]
     app.mount("/console", console(backing))

@@ -119,6 +119,10 @@ RETRY_EXAMPLES: dict[str, Any] = {
     "What would it be?": {"system": "financialforce", "error": "period", "reason": "period opened", "dry_run": True},
     "All of them": {"system": "financialforce", "error": "period", "reason": "the period is open again"},
 }
+RELEASE_EXAMPLES: dict[str, Any] = {
+    "The cause is mended": {"reason": "the store is configured"},
+    "Settled by hand": {"reason": "the documents were undone by hand", "drop": True},
+}
 CANCEL_EXAMPLES: dict[str, Any] = {"Cancel": {"reason": "ordered by mistake"}}
 ERROR_EXAMPLES: dict[str, Any] = {
     "409": {

@@ -16,6 +16,7 @@ from api.examples import ERROR_EXAMPLES
 from api.orders import CancelBody
 from api.pages import CSS, page
 from api.parked import DecisionBody, ReassignBody
+from api.quarantine import ReleaseBody
 from commerce.order import Order
 
 router = APIRouter(include_in_schema=False)
@@ -39,7 +40,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         known: dict[str, Any] = document["components"]["schemas"]
         bodies = [
             (model, "validation")
-            for model in (Order, DecisionBody, ReassignBody, RetryBody, CancelBody, PauseBody, ResumeBody)
+            for model in (Order, DecisionBody, ReassignBody, RetryBody, ReleaseBody, CancelBody, PauseBody, ResumeBody)
         ]
         _, schemas = models_json_schema(bodies, ref_template=REF)  # type: ignore[arg-type]
         for name, schema in schemas["$defs"].items():

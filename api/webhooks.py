@@ -43,7 +43,7 @@ async def hear(system: str, request: Request, backing: Base) -> Stored:
     headers = {name: value for name, value in request.headers.items() if name not in _DROPPED_HEADERS}
     try:
         heard = listener.hear(headers, body)
-        source = _source(backing, system, heard)
+        source = source_of(backing, system, heard)
     except Forged as err:
         log.warning("a notification for %s was refused: %s", system, err)
         raise Refusal(
@@ -60,7 +60,7 @@ async def hear(system: str, request: Request, backing: Base) -> Stored:
     return Stored(repeat=kept is None)
 
 
-def _source(backing: Backing, system: str, heard: Heard) -> str:
+def source_of(backing: Backing, system: str, heard: Heard) -> str:
     """The change source that reads the reference again. Raises Unreadable: what nobody follows must not wait unseen."""
     if "\x00" in heard.id + heard.reference:
         raise Unreadable("the id or the reference has a NUL, which cannot be kept")

@@ -12,6 +12,7 @@ from cli.demo.command import demo
 from cli.endpoints import endpoints, pause, resume
 from cli.orders import cancel, explain, status
 from cli.parked import parked, reassign, resolve
+from cli.quarantine import quarantine, release
 from cli.retry import retry
 from cli.screen import show_trouble
 from cli.trouble import Trouble
@@ -26,9 +27,11 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str], ...] = (
     (explain, "Tell what an order waits for", "starter.py explain 1001"),
     (cancel, "Stop an order and undo it", "starter.py cancel 1001 --reason wish"),
     (parked, "List what waits for a person", "starter.py parked"),
-    (resolve, "Decide a parked case", "starter.py resolve 1001 --decision retry --reason ok"),
+    (resolve, "Decide a parked case", "starter.py resolve 42 --decision retry --reason ok"),
     (reassign, "Make a case somebody else's move", "starter.py reassign 1001 --to anna --reason ill"),
     (retry, "Retry parked cases by query", "starter.py retry --system erp --reason mended"),
+    (quarantine, "List what could not be read", "starter.py quarantine"),
+    (release, "Read something of it again", "starter.py release 17 --reason mended"),
     (endpoints, "Show how the systems stand", "starter.py endpoints"),
     (pause, "Hold a system back", "starter.py pause magento --reason update"),
     (resume, "End a pause", "starter.py resume magento"),

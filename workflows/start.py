@@ -14,7 +14,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.changes import LatePaymentInput
+from activities.changes import LatePaymentInput, RunRefused
 from commerce.documents import CheckoutResult, OrderView
 from commerce.order import Order
 from workflows.change_feed import ChangeFeed, FeedInput
@@ -46,6 +46,7 @@ class EngineRuns:
         self._client = client
 
     async def start_checkout(self, order: Order) -> None:
+        """Raises RunRefused for an order that the engine will never take, RPCError while the engine is away."""
         try:
             await self._client.start_workflow(
                 CheckoutPaymentInvoice.run,
@@ -60,6 +61,8 @@ class EngineRuns:
             )
         except WorkflowAlreadyStartedError:
             return  # it ran and ended: the same order a second time
+        except RPCError as err:
+            raise _refusal(err) from None
 
     async def ask_for_link(self, order: Order, within: timedelta) -> OrderView:
         """Start the order's run, or join it, and wait for its payment link. Raises WorkflowAlreadyStartedError when the
@@ -97,7 +100,7 @@ class EngineRuns:
         except RPCError as err:
             if err.status is RPCStatusCode.NOT_FOUND:
                 return False
-            raise
+            raise _refusal(err) from None
         return True
 
     async def start_late_payment(self, late: LatePaymentInput) -> None:
@@ -145,6 +148,13 @@ class EngineRuns:
 
     def checkout(self, order_key: str) -> WorkflowHandle[CheckoutPaymentInvoice, CheckoutResult]:
         return self._client.get_workflow_handle_for(CheckoutPaymentInvoice.run, checkout_id(order_key))
+
+
+def _refusal(err: RPCError) -> Exception:
+    """Whether it is this one order that the engine will never take, or the engine that does not serve now."""
+    # gRPC's own limit for a message has the same code as a server that is too busy.
+    too_large = err.status is RPCStatusCode.RESOURCE_EXHAUSTED and "larger than max" in err.message
+    return RunRefused(err.message) if err.status is RPCStatusCode.INVALID_ARGUMENT or too_large else err
 
 
 def _attributes(order: Order) -> TypedSearchAttributes:

@@ -38,11 +38,12 @@ class Notification(Model):
     system: str
     source: str
     reference: str
-    state: Literal["waiting", "done", "quarantined"]
+    state: Literal["waiting", "done", "quarantined", "dropped"]
     reason: str
     tries: int
     received_at: UtcDatetime
     body: str
+    releases: tuple[dict[str, Any], ...] = ()
 
 
 class Ledger:
@@ -244,19 +245,20 @@ class Ledger:
             .limit(limit)
         )
         async with transaction(self.engine) as db:
-            return [_notification(row) for row in (await db.execute(query)).mappings()]
+            return [notification_of(row) for row in (await db.execute(query)).mappings()]
 
-    async def quarantined(self, *, limit: int = 200) -> list[Notification]:
+    async def quarantined(self, *, limit: int = 1000) -> list[Notification]:
         table = t.notifications
         query = select(table).where(table.c.state == "quarantined").order_by(table.c.id.desc()).limit(limit)
         async with transaction(self.engine) as db:
-            return [_notification(row) for row in (await db.execute(query)).mappings()]
+            return [notification_of(row) for row in (await db.execute(query)).mappings()]
 
     async def settle_notification(self, notification_id: int, *, quarantine: str = "") -> None:
+        """What was waiting is done with, or quarantined. What was quarantined meanwhile stays so."""
         async with transaction(self.engine) as db:
             await db.execute(
                 update(t.notifications)
-                .where(t.notifications.c.id == notification_id)
+                .where(t.notifications.c.id == notification_id, t.notifications.c.state == "waiting")
                 .values(state="quarantined" if quarantine else "done", reason=quarantine, done_at=func.now())
             )
 
@@ -374,7 +376,7 @@ def case_story(row: Mapping[Any, Any], notes: list[CaseEvent]) -> list[CaseEvent
     return events
 
 
-def _notification(row: Mapping[Any, Any]) -> Notification:
+def notification_of(row: Mapping[Any, Any]) -> Notification:
     return Notification(
         id=row["id"],
         system=row["system"],
@@ -385,4 +387,5 @@ def _notification(row: Mapping[Any, Any]) -> Notification:
         tries=row["tries"],
         received_at=row["received_at"],
         body=bytes(row["body"]).decode("utf-8", "replace"),
+        releases=tuple(row["releases"]),
     )

@@ -67,11 +67,11 @@ class MagentoOrders:
         return Page(changes=changes, cursor=at.model_dump_json(exclude_none=True), more=found.more)
 
     async def fetch(self, reference: str) -> Change | None:
-        """The order behind an `entity_id` as it is now; None when it is gone or not one that is taken in."""
-        tried = f"read order with id {reference} of {self.system}"
-        if whole(reference) is None:
-            return None
-        entity = await self._client.find("orders/{id}", tried=tried, fields=self._fields, id=reference)
+        """The order behind an `entity_id`, or an order key, as it is now; None when it is gone or not one that is taken
+        in.
+        """
+        tried = f"read order {reference} of {self.system}"
+        entity = await self._find(reference, tried)
         if entity is None:
             return None
         views = await self._client.store_views(tried=tried)
@@ -82,6 +82,25 @@ class MagentoOrders:
             and (_moment_or_none(entity, "created_at") or self._settings.orders_since) >= self._settings.orders_since
         )
         return self._change(entity, views) if wanted else None
+
+    async def _find(self, reference: str, tried: str) -> Mapping[str, Any] | None:
+        code, colon, number = reference.partition(":")
+        if not colon:
+            if whole(reference) is None:
+                return None
+            return await self._client.find("orders/{id}", tried=tried, fields=self._fields, id=reference)
+        views = await self._client.store_views(tried=tried)
+        # A key as `_change` makes it: with the id of the store where that is no view of the shop.
+        stores = [str(view.id) for view in views.values() if view.code == code] or [code]
+        found = await self._client.search(
+            "orders",
+            [[Filter("increment_id", number)], [Filter("store_id", stores[0])]],
+            tried=tried,
+            sort=(("entity_id", "ASC"),),
+            fields=self._fields,
+            order_key=reference,
+        )
+        return found.items[0] if found.items else None
 
     def _filters(self, at: Cursor, began: datetime, views: Mapping[int, StoreView]) -> list[list[Filter]]:
         groups = [

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.changes import Change, Follow, LatePaymentInput, Page
-from activities.feeds import FeedActivities
+from activities.changes import Change, Follow, LatePaymentInput, Page, RunRefused
+from activities.control import TellOperators
+from activities.feeds import GONE, FeedActivities
 from activities.ledger import tables as t
-from activities.ledger.store import Ledger
+from activities.ledger.quarantine import QuarantineBook, Release
+from activities.ledger.store import Ledger, Notification
 from commerce.documents import CheckoutResult, OrderView, Stage
 from commerce.failures import Family, SystemFailure
 from commerce.order import Order
@@ -68,9 +71,12 @@ class Engine:
     late: list[LatePaymentInput] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
     breaks: Exception | None = None
+    refuses: set[str] = field(default_factory=set)
 
     async def start_checkout(self, order: Order) -> None:
         self._may_break()
+        if order.key in self.refuses:
+            raise RunRefused("blob size exceeds limit")
         self.started.append(order.key)
 
     async def hint(self, order_key: str, what: str) -> bool:
@@ -88,6 +94,19 @@ class Engine:
             raise self.breaks
 
 
+class Team:
+    """The operators, who can be out of reach."""
+
+    def __init__(self) -> None:
+        self.heard: list[TellOperators] = []
+        self.away: SystemFailure | None = None
+
+    async def tell(self, message: TellOperators) -> None:
+        if self.away is not None:
+            raise self.away
+        self.heard.append(message)
+
+
 class Feed:
     """The feed of one shop, followed until its worker stops."""
 
@@ -96,11 +115,13 @@ class Feed:
         self.shop = Shop()
         self.engine = Engine()
         self.stores = frozenset({"de"})
+        self.team = Team()
+        self.book = QuarantineBook(ledger.engine)
         self._running: tuple[ActivityEnvironment, asyncio.Task[int]] | None = None
 
     def start(self) -> "asyncio.Task[int]":
         feeds = FeedActivities(
-            self.ledger, self.engine, {self.shop.name: self.shop}, {self.shop.name: 0.05}, self.stores
+            self.ledger, self.engine, {self.shop.name: self.shop}, {self.shop.name: 0.05}, self.stores, self.team
         )
         environment = ActivityEnvironment()
         task: asyncio.Task[int] = asyncio.ensure_future(environment.run(feeds.follow, Follow(source=self.shop.name)))
@@ -301,7 +322,7 @@ async def test_an_order_of_an_unknown_store_is_quarantined_until_the_store_is_co
     [kept] = await feed.ledger.quarantined()
     assert kept.reason == (
         "no [stores.fr] is configured; there are: de. "
-        "Configure it, then save the order in the shop again: the feed reads it anew"
+        "Configure it, restart the worker, then release the order: it is read again"
     )
     assert feed.engine.started == []
     feed.stores = frozenset({"de", "fr"})
@@ -331,6 +352,122 @@ async def test_a_notification_about_something_that_is_gone_is_done_with(feed: Fe
     feed.start()
     await feed.until(feed.settled)
     assert await feed.ledger.quarantined() == []
+
+
+async def test_an_order_that_the_engine_refuses_is_told_quarantined_and_does_not_stop_the_others(feed: Feed) -> None:
+    feed.engine.refuses = {"de:big"}
+    feed.shop.changes = [placed("big"), placed()]
+    feed.start()
+    await feed.until(lambda: feed.engine.started == ["de:1001"] and feed.team.heard)
+    await feed.swept()
+    await feed.stop()
+    [kept] = await feed.ledger.quarantined()
+    assert (kept.reference, kept.reason) == ("de:big", "the engine refuses it: blob size exceeds limit")
+    [told] = feed.team.heard
+    assert told.subject == "1 of shop in quarantine, from de:big"
+    assert f"{kept.id}  de:big: the engine refuses it" in told.text
+    assert await feed.ledger.cursor("shop:orders") == "2"
+
+
+async def test_operators_out_of_reach_are_told_of_the_quarantine_later_and_once(feed: Feed) -> None:
+    feed.team.away = SystemFailure(Family.TRANSIENT, "send mail", "no")
+    feed.shop.changes = [placed("7", store="fr"), placed("8", store="fr")]
+    await feed.ledger.keep_notification("shop", {}, b"?", sender_id="odd", quarantine="not JSON")
+    feed.start()
+    await feed.swept()
+    assert feed.team.heard == []
+    feed.team.away = None
+    await feed.until(lambda: feed.team.heard)
+    await feed.swept()
+    await feed.stop()
+    [told] = feed.team.heard
+    assert told.subject == "3 of shop in quarantine, from an unreadable one"
+    assert all(part in told.text for part in ("unreadable: not JSON", "fr:7: no [stores.fr]", "fr:8: no [stores.fr]"))
+
+
+# ---- release ---------------------------------------------------------------------------------------------------------
+
+
+async def quarantined(feed: Feed) -> Notification:
+    """The order fr:1001, whose store nobody configured."""
+    feed.shop.changes = [placed(store="fr")]
+    feed.start()
+    await feed.swept()
+    await feed.stop()
+    feed.shop.changes = []  # no sweep sees it any more
+    [kept] = await feed.ledger.quarantined()
+    return kept
+
+
+async def release(feed: Feed, kept: Notification, *, drop: bool = False) -> bool:
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    return await feed.book.release(kept.id, Release(by="olga", reason="mended", drop=drop, at=at))
+
+
+async def test_what_is_released_is_read_again_and_joins_its_run(feed: Feed) -> None:
+    kept = await quarantined(feed)
+    feed.shop.now = {"fr:1001": placed(store="fr")}
+    feed.stores = frozenset({"de", "fr"})
+    assert await release(feed, kept)
+    feed.start()
+    await feed.until(lambda: feed.engine.started == ["fr:1001"])
+    await feed.until(feed.settled)
+    assert await feed.ledger.quarantined() == []
+    found = await feed.book.find(kept.id)
+    assert found is not None
+    assert [(one["by"], one["reason"]) for one in found.releases] == [("olga", "mended")]
+    assert not await release(feed, kept), "a second release finds nothing to do"
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (None, GONE),
+        (Change(order_key="fr:1001", what="shop-order", digest="y", problem="no total"), "no total"),
+    ],
+)
+async def test_what_is_released_too_early_stays_under_its_id_with_the_new_reason_and_is_told_again(
+    feed: Feed, now: Change | None, reason: str
+) -> None:
+    kept = await quarantined(feed)
+    feed.shop.now = {"fr:1001": now} if now else {}
+    assert await release(feed, kept)
+    feed.start()
+    await feed.until(lambda: len(feed.team.heard) == 2)
+    await feed.stop()
+    [still] = await feed.ledger.quarantined()
+    assert (still.id, still.reason) == (kept.id, reason)
+    assert feed.engine.started == []
+
+
+async def test_what_is_released_waits_while_its_system_is_away(feed: Feed) -> None:
+    kept = await quarantined(feed)
+    feed.stores = frozenset({"fr"})
+    feed.shop.away = SystemFailure(Family.TRANSIENT, "read order", "no connection")
+    await release(feed, kept)
+    feed.start()
+
+    async def postponed() -> bool:
+        found = await feed.book.find(kept.id)
+        return found is not None and found.tries > 0
+
+    await feed.until(postponed)
+    feed.shop.away, feed.shop.now = None, {"fr:1001": placed(store="fr")}
+    await run(feed.ledger, "UPDATE notifications SET due_at = now()")
+    await feed.until(lambda: feed.engine.started == ["fr:1001"])
+
+
+async def test_what_was_dropped_stays_dropped_until_it_changes(feed: Feed) -> None:
+    kept = await quarantined(feed)
+    assert await release(feed, kept, drop=True)
+    feed.shop.changes = [placed(store="fr")]
+    feed.start()
+    await feed.swept()
+    assert await feed.ledger.quarantined() == []
+    feed.shop.changes = [placed(store="fr").model_copy(update={"digest": "edited"})]
+    await feed.until(feed.ledger.quarantined)
+    await feed.stop()
+    assert [row.id for row in await feed.ledger.quarantined()] == [kept.id]
 
 
 # ---- outages ---------------------------------------------------------------------------------------------------------

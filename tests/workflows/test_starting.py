@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
+from activities.changes import RunRefused
 from commerce.documents import Stage
 from tests.flow.orders import line, portal_order
 from tests.flow.world import World, said
@@ -66,3 +67,9 @@ async def test_an_order_that_cannot_be_booked_is_answered_with_its_case_and_no_l
     view = await world.place(order)
     assert (view.payment_link, [case.step for case in view.cases]) == ("", ["find items"])
     assert await world.books(order.key) == {}
+
+
+async def test_an_order_that_the_engine_can_never_take_is_refused_as_such(world: World) -> None:
+    for size in (3_000_000, 5_000_000):  # above the engine's limit for a payload, and above gRPC's for a message
+        with pytest.raises(RunRefused):
+            await world.runs.start_checkout(portal_order(note="x" * size))

@@ -143,3 +143,15 @@ async def test_a_time_stamp_from_the_future_hides_nothing(feed_of: FeedOf, shop:
     await shop.place()
     _, cursor = await sweep(feed_of())
     assert datetime.fromisoformat(cursor.split('"')[3]) <= datetime.now(UTC)
+
+
+async def test_an_order_is_read_again_by_its_key(feed_of: FeedOf, shop: Shop) -> None:
+    one, other = await shop.place("de"), await shop.place("us")
+    feed = feed_of()
+    for placed in (one, other):
+        found = await feed.fetch(placed.key)
+        assert found is not None
+        assert found.order is not None
+        assert (found.order_key, found.order.total) == (placed.key, placed.total)
+    assert await feed.fetch("de:no-such-number") is None
+    assert await feed.fetch(f"us:{one.number}") is None, "the number alone is not the order"

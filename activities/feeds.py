@@ -133,7 +133,8 @@ class FeedActivities(Feeds):
         passed = 0
         read: set[str] = set()
         for notification in await self._ledger.waiting_notifications(source.system, source.name):
-            if notification.reference in read:  # it came before the record was read: a vendor tells several times
+            # It came before the record was read: a vendor tells several times. A person wants to hear of each release.
+            if notification.reference in read and not notification.releases:
                 await self._ledger.settle_notification(notification.id)
                 continue
             try:

@@ -112,6 +112,7 @@ async def run(
                     control.close_case,
                     control.close_order,
                     control.known_outcome,
+                    control.keep_documents,
                     control.plan_for,
                     control.tell_operators,
                     feeds.follow,

@@ -5,7 +5,7 @@ from typing import Literal
 from temporalio import activity
 
 from commerce.cases import CaseEvent, Changed
-from commerce.documents import Case, CheckoutResult, Decision, OrderView
+from commerce.documents import Case, CheckoutResult, Decision, Document, OrderView
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
 from commerce.order import Order
@@ -70,10 +70,24 @@ class Outcome(Model):
 
 
 class KnownOutcome(Model):
-    """What the ledger knows of an order: the stage it ended in, or nothing."""
+    """What the ledger knows of an order: the stage it ended in, or nothing.
+
+    `customer_key` is the customer's key in the ERP, `booked` are the receipts and refunds there, and `gateway` the
+    transactions of money that the shop's own gateway took.
+    """
 
     stage: str = ""
     amount: Money | None = None
+    customer_key: str = ""
+    booked: tuple[Document, ...] = ()
+    gateway: tuple[str, ...] = ()
+
+
+class KeepDocuments(Model):
+    """Documents that were made for an order after its run had ended."""
+
+    order_key: str
+    documents: tuple[Document, ...]
 
 
 class TellOperators(Model):
@@ -116,6 +130,10 @@ class Control:
 
     @activity.defn(name="control.known_outcome")
     async def known_outcome(self, order_key: str) -> KnownOutcome:
+        raise NotImplementedError
+
+    @activity.defn(name="control.keep_documents")
+    async def keep_documents(self, kept: KeepDocuments) -> None:
         raise NotImplementedError
 
     @activity.defn(name="control.plan_for")

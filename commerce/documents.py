@@ -124,10 +124,11 @@ class Undone(Model):
 
 
 class CheckoutResult(Model):
-    """How a checkout ended, naming every document that was made."""
+    """How a checkout ended, naming every document that was made. `customer_key` is the customer's key in the ERP."""
 
     order_key: str
     outcome: Stage
+    customer_key: str = ""
     documents: tuple[Document, ...] = ()
     undone: tuple[Undone, ...] = ()
     skipped: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.changes import LatePaymentInput
-    from activities.control import Control, Outcome
+    from activities.control import Control, Outcome, TellOperators
     from activities.roles import (
         Billing,
         BookReceipt,
@@ -232,6 +232,7 @@ class CheckoutUndo(ParkingWorkflow):
         result = CheckoutResult(
             order_key=self._key,
             outcome=stage,
+            customer_key=self._customer.key if self._customer else "",
             documents=tuple(self._documents),
             undone=undone,
             skipped=tuple(self._skipped),
@@ -246,6 +247,7 @@ class CheckoutUndo(ParkingWorkflow):
         self._enter(stage, "")
         self._payment_settled = True
         await self._leave_late_payment()
+        await self._tell_of_late_cancellation()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return result
 
@@ -254,7 +256,7 @@ class CheckoutUndo(ParkingWorkflow):
         if self._entry is None or not self._unheard("entry"):
             return
         late = LatePaymentInput(order_key=self._key, store=self._store, number=self._number)
-        with contextlib.suppress(WorkflowAlreadyStartedError):
+        with contextlib.suppress(WorkflowAlreadyStartedError):  # it began while this run closes, and looks by itself
             await workflow.start_child_workflow(
                 LatePayment.run,
                 late,
@@ -265,6 +267,21 @@ class CheckoutUndo(ParkingWorkflow):
                 ),
                 static_summary=f"Late payment of order {self._number} of {self._store}",
             )
+
+    async def _tell_of_late_cancellation(self) -> None:
+        """A cancellation in the shop that came while the run was closing as completed: nobody else undoes the order."""
+        if self._stage is not Stage.COMPLETED or not self._unheard("shop-canceled"):
+            return
+        self._heard("shop-canceled")
+        self._note("heard", "the order was cancelled in the shop when it was completed already; operators were told")
+        message = TellOperators(
+            key=f"{self._key}:cancelled-too-late",
+            subject=f"order {self._number} of {self._store} was cancelled in the shop too late",
+            text=f"{self._key} was cancelled in the shop while its checkout ended as completed: it is paid, booked and "
+            f"invoiced over {self._order.total}.\nUndo its documents by hand: credit the invoice, pay the money back.",
+            order_key=self._key,
+        )
+        await self._control(Control.tell_operators, message, f"tell operators about {self._key}")
 
     @workflow.query
     def view(self) -> OrderView:

@@ -110,7 +110,8 @@ class EngineRuns:
             id=late_payment_id(late.order_key),
             task_queue=WORKFLOW_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=_CONFLICT,
+            # Also where the run is there already, and even as it closes: it looks once more, or a new one starts.
+            start_signal="news",
             search_attributes=TypedSearchAttributes(
                 [SearchAttributePair(ORDER_NUMBER, late.number), SearchAttributePair(STORE, late.store)]
             ),

@@ -5,10 +5,10 @@ from typing import Protocol
 
 from temporalio import activity
 
-from activities.control import CloseCase, Control, KnownOutcome, NoteCase, Outcome, Plan, TellOperators
+from activities.control import CloseCase, Control, KeepDocuments, KnownOutcome, NoteCase, Outcome, Plan, TellOperators
 from activities.ledger.store import Ledger
 from activities.steps import patient_step
-from commerce.documents import Case
+from commerce.documents import Case, DocumentKind
 from commerce.failures import Family, SystemFailure
 from commerce.order import Order
 
@@ -58,7 +58,21 @@ class LedgerActivities(Control):
     @patient_step
     async def known_outcome(self, order_key: str) -> KnownOutcome:
         known = await self._ledger.order(order_key)
-        return KnownOutcome(stage=known.stage, amount=known.amount) if known else KnownOutcome()
+        if known is None:
+            return KnownOutcome()
+        booked = await self._ledger.documents(order_key, DocumentKind.RECEIPT, DocumentKind.REFUND)
+        return KnownOutcome(
+            stage=known.stage,
+            amount=known.amount,
+            customer_key=known.result.customer_key if known.result else "",
+            booked=booked,
+            gateway=tuple(one["transaction_id"] for one in known.content["payments"] if one["state"] == "captured"),
+        )
+
+    @activity.defn(name="control.keep_documents")
+    @patient_step
+    async def keep_documents(self, kept: KeepDocuments) -> None:
+        await self._ledger.keep_documents(kept.order_key, kept.documents)
 
     @activity.defn(name="control.plan_for")
     @patient_step

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.ledger import tables as t
 from activities.ledger.database import transaction
+from activities.ledger.documents import documents_of, put_documents
 from commerce.cases import HOLDFAST, CaseEvent, Changed
-from commerce.documents import Case, CheckoutResult, Decision, OrderView
+from commerce.documents import Case, CheckoutResult, Decision, Document, DocumentKind, OrderView
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
 from commerce.order import Order, content
@@ -100,29 +101,20 @@ class Ledger:
                     closed_at=func.coalesce(t.orders.c.closed_at, func.now()),
                 )
             )
-            for document in result.documents:
-                row: dict[str, Any] = {
-                    "order_key": view.order_key,
-                    "kind": document.kind.value,
-                    "system": document.system,
-                    "document_id": document.id,
-                    "number": document.number,
-                    "key": document.key,
-                    "amount_minor": document.amount.minor if document.amount else None,
-                    "currency": document.amount.currency if document.amount else None,
-                    "status": document.status,
-                }
-                place = ["system", "kind", "document_id", "order_key"]
-                await db.execute(
-                    insert(t.documents)
-                    .values(row)
-                    .on_conflict_do_update(
-                        index_elements=place, set_={"status": document.status, "number": document.number}
-                    )
-                )
+            await put_documents(db, view.order_key, result.documents)
             if hand_over:
                 row = {"order_key": view.order_key, "result": result.model_dump(mode="json")}
                 await db.execute(insert(t.handovers).values(row).on_conflict_do_nothing())
+
+    async def keep_documents(self, order_key: str, documents: tuple[Document, ...]) -> None:
+        """Documents that were made after the order's run had ended."""
+        async with transaction(self.engine) as db:
+            await put_documents(db, order_key, documents)
+
+    async def documents(self, order_key: str, *kinds: DocumentKind) -> tuple[Document, ...]:
+        """The order's documents of these kinds, in the order in which they were kept."""
+        async with transaction(self.engine) as db:
+            return await documents_of(db, order_key, kinds)
 
     async def handovers(self, *, limit: int = 1000) -> list[str]:
         """Orders that were handed over and that no fulfillment has taken up, oldest first."""

@@ -7,12 +7,13 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.control import CloseCase, KnownOutcome, Outcome, Plan, TellOperators
+from activities.control import CloseCase, KeepDocuments, KnownOutcome, Outcome, Plan, TellOperators
 from activities.ledger import tables as t
 from activities.ledger.activities import LedgerActivities
 from activities.ledger.store import Ledger
-from commerce.documents import CheckoutResult, Stage
+from commerce.documents import CheckoutResult, Document, DocumentKind, Stage
 from commerce.failures import Family, SystemFailure
+from commerce.order import PaymentState
 from tests.ledger.rows import count, rows
 from tests.ledger.test_store import DECISION, NOON, ORDER, RESULT, VIEW, case
 
@@ -68,10 +69,24 @@ async def test_an_order_waits_until_its_store_is_configured(ledger: Ledger, team
 async def test_an_outcome_is_known_once_the_order_is_closed(control: LedgerActivities) -> None:
     assert await run(control.known_outcome, ORDER.key) == KnownOutcome()
     await run(control.open_order, ORDER)
-    assert await run(control.known_outcome, ORDER.key) == KnownOutcome(amount=ORDER.total)
+    gateway = tuple(one.transaction_id for one in ORDER.payments if one.state is PaymentState.CAPTURED)
+    assert await run(control.known_outcome, ORDER.key) == KnownOutcome(amount=ORDER.total, gateway=gateway)
     for _ in range(2):
         await run(control.close_order, Outcome(view=VIEW, result=RESULT, hand_over=True))
-    assert await run(control.known_outcome, ORDER.key) == KnownOutcome(stage="completed", amount=ORDER.total)
+    known: KnownOutcome = await run(control.known_outcome, ORDER.key)
+    assert (known.stage, known.amount) == ("completed", ORDER.total)
+
+
+async def test_money_that_is_booked_after_the_end_is_known_the_next_time(control: LedgerActivities) -> None:
+    await run(control.open_order, ORDER)
+    receipt = Document(
+        kind=DocumentKind.RECEIPT, system="erp", id="a1", number="CSH-1", key="de:1001:pi_1", amount=ORDER.total
+    )
+    refund = receipt.model_copy(update={"kind": DocumentKind.REFUND, "id": "a2", "key": "de:1001:pi_1:refund"})
+    for _ in range(2):
+        for document in (receipt, refund):
+            await run(control.keep_documents, KeepDocuments(order_key=ORDER.key, documents=(document,)))
+    assert (await run(control.known_outcome, ORDER.key)).booked == (receipt, refund)
 
 
 async def test_an_order_given_up_is_not_handed_over(control: LedgerActivities, ledger: Ledger) -> None:

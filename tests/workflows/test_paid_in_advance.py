@@ -1,10 +1,12 @@
 """Checkout with payment by link: from placed to invoiced, and everything that payments do on the way."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
+from activities.changes import LatePaymentInput
 from commerce.documents import Stage
 from tests.flow.orders import portal_order
 from tests.flow.world import Books, World, said
@@ -196,8 +198,41 @@ async def test_a_charge_back_after_completion_waits_for_a_person(world: World) -
     with pytest.raises(WorkflowUpdateFailedError) as told:  # paying back would leave receipt and invoice standing
         await world.decide(case, "give-up", "pay it back")
     assert "credit the invoice in the billing system" in str(told.value.cause)
+    assert "100.24 EUR booked back as" in case.came_back
+    assert (await world.books(order.key))["cash entries"] == [
+        "Receipt Complete 10024 EUR",
+        "Refund Complete -10024 EUR",
+    ]
     await world.decide(case, "skip", "handed to collections")
     assert await world.late(order.key).result() == "left as it is: late payment: handed to collections (olga)"
+    # The buyer pays after all: the books hold the money once, and nobody has to be asked.
+    await world.pay(order.key)
+    await world.wait_until(lambda: _booked_again(world, order.key), within=60, what="the second payment is booked")
+    assert await world.ledger.open_cases(order_key=order.key) == []
+
+
+async def test_a_payment_that_comes_while_a_person_decides_on_the_charge_back_is_seen(world: World) -> None:
+    order = portal_order()
+    await world.place(order)
+    await world.pay(order.key)
+    await world.ends(order.key)
+    await world.pay(order.key, do="chargeback")
+    case = await world.late_parks(order.key)
+    await world.pay(order.key)
+    late = LatePaymentInput(order_key=order.key, store=order.store, number=order.number)
+    await asyncio.gather(*(world.runs.start_late_payment(late) for _ in range(3)))  # as the feed does on every change
+    handle = world.late(order.key)
+    await world.decide(case, "skip", "handed to collections")
+    assert (await handle.result()).startswith("the order is paid: 100.24 EUR booked as ")
+    assert await _booked_again(world, order.key)
+
+
+async def _booked_again(world: World, key: str) -> bool:
+    return (await world.books(key))["cash entries"] == [
+        "Receipt Complete 10024 EUR",
+        "Receipt Complete 10024 EUR",
+        "Refund Complete -10024 EUR",
+    ]
 
 
 async def test_money_that_comes_after_the_end_waits_for_a_person_until_it_is_paid_back(world: World) -> None:

@@ -26,9 +26,12 @@ from activities.feeds import FeedActivities
 from activities.ledger.activities import LedgerActivities
 from activities.ledger.database import engine_for, migrate
 from activities.ledger.endpoints import EndpointBook
+from activities.ledger.reconciliations import ReconciliationBook
 from activities.ledger.store import Ledger
 from activities.notify.activities import MailOperators, NotifyActivities
 from activities.notify.mail import Mailer
+from activities.reconcile_books import ReconcileBooks
+from activities.reconcile_own import ReconcilerActivities, engine_run_of
 from activities.watch import EndpointNote, WatchPlan
 from commerce.failures import SystemFailure
 from settings.connect import connect, missing_search_attributes
@@ -41,10 +44,12 @@ from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.endpoint_watch import EndpointWatch
 from workflows.late_payment import LatePayment
 from workflows.names import CONTROL_QUEUE, NOTIFY, WORKFLOW_QUEUE, system_queue
+from workflows.reconciliation import Reconciliation
+from workflows.schedules import set_reconciliation
 from workflows.start import EngineRuns
 
 log = logging.getLogger("holdfast.worker")
-WORKFLOWS = [CheckoutPaymentInvoice, LatePayment, ChangeFeed, EndpointWatch]
+WORKFLOWS = [CheckoutPaymentInvoice, LatePayment, ChangeFeed, EndpointWatch, Reconciliation]
 GRACE = timedelta(seconds=20)
 REVIVE_EVERY = 60.0  # seconds
 
@@ -94,6 +99,14 @@ async def run(
         watch = EndpointActivities(client, book, connected.probes, plans, f"holdfast@{os.getpid()}")
         keeper = asyncio.create_task(GateKeeper(book, runs.suspect).run())
         stack.callback(keeper.cancel)
+        reports = ReconciliationBook(engine)
+        reconciler = ReconcilerActivities(
+            reports,
+            list(connected.readers),
+            engine_run_of(client),
+            overlap=timedelta(minutes=settings.reconciliation.overlap_minutes),
+            keep=timedelta(days=settings.reconciliation.keep_days),
+        )
         workers = [
             Worker(
                 client,
@@ -122,6 +135,11 @@ async def run(
                     watch.set_rate,
                     watch.held,
                     watch.note,
+                    reconciler.begin,
+                    reconciler.find_own_keys,
+                    reconciler.read_own,
+                    reconciler.compare,
+                    reconciler.fail,
                 ],
                 max_concurrent_activities=50 + len(connected.sources) + len(connected.probes),
                 graceful_shutdown_timeout=GRACE,
@@ -133,7 +151,7 @@ async def run(
                 max_concurrent_activities=10,
                 graceful_shutdown_timeout=GRACE,
             ),
-            *(_system_worker(client, settings, connected, endpoint) for endpoint in connected.activities),
+            *(_system_worker(client, settings, connected, reports, endpoint) for endpoint in connected.activities),
         ]
         for worker in workers:
             await stack.enter_async_context(worker)
@@ -145,6 +163,8 @@ async def run(
         stack.callback(reviver.cancel)
         for source in connected.sources:
             await runs.start_feed(source.name)
+        nightly = settings.reconciliation
+        await set_reconciliation(client, at=nightly.time, time_zone=nightly.time_zone, days=nightly.days)
         log.info("serving %s", ", ".join(sorted(settings.systems)))
         if serving is not None:
             serving.set()
@@ -181,12 +201,19 @@ def _system_of(settings: Settings, connected: Connected, endpoint: str) -> Syste
     return settings.systems[connected.system_of.get(endpoint, endpoint)]
 
 
-def _system_worker(client: Client, settings: Settings, connected: Connected, endpoint: str) -> Worker:
+def _system_worker(
+    client: Client, settings: Settings, connected: Connected, reports: ReconciliationBook, endpoint: str
+) -> Worker:
     system = _system_of(settings, connected, endpoint)
+    activities = connected.activities[endpoint]
+    if endpoint in connected.readers:
+        name = connected.system_of.get(endpoint, endpoint)
+        books = ReconcileBooks(connected.readers[endpoint], reports, lambda store: settings.serves(name, store))
+        activities = [*activities, books.find_keys, books.read]
     return Worker(
         client,
         task_queue=system_queue(endpoint),
-        activities=connected.activities[endpoint],
+        activities=activities,
         max_concurrent_activities=system.max_concurrent,
         max_task_queue_activities_per_second=system.per_second,
         graceful_shutdown_timeout=GRACE,

@@ -12,7 +12,20 @@ from fastapi import FastAPI
 from starlette.types import Scope
 
 from activities.ledger.database import migrate
-from api import bulk, checkouts, endpoints, health, orders, oversight, parked, quarantine, reference, returns, webhooks
+from api import (
+    bulk,
+    checkouts,
+    endpoints,
+    health,
+    orders,
+    oversight,
+    parked,
+    quarantine,
+    reconciliations,
+    reference,
+    returns,
+    webhooks,
+)
 from api.backing import Backing
 from api.console.app import console
 from api.errors import tell_errors
@@ -23,6 +36,7 @@ TAGS = [
     {"name": "orders", "description": "Where an order stands, what it waits for, and how to stop it"},
     {"name": "parked cases", "description": "What needs a person, and the decisions that move it"},
     {"name": "systems", "description": "How the connected systems stand, and planned maintenance"},
+    {"name": "reconciliation", "description": "Both sides of every pair, compared in the systems themselves"},
     {"name": "notifications", "description": "Vendors tell what changed; their signature is their sign-in"},
     {"name": "buyers", "description": "Where browsers come back to"},
     {"name": "oversight", "description": "What else operators watch"},
@@ -60,7 +74,7 @@ def create_app(backing: Backing) -> FastAPI:
     app.state.backing = backing
     tell_errors(app)
     of_orders = (checkouts, orders, bulk, parked)
-    for room in (*of_orders, endpoints, webhooks, returns, quarantine, oversight, health, reference):
+    for room in (*of_orders, endpoints, reconciliations, webhooks, returns, quarantine, oversight, health, reference):
         app.include_router(room.router)
     app.openapi = lambda: reference.describe(app)  # type: ignore[method-assign]
     app.mount("/console", console(backing))

@@ -17,6 +17,7 @@ from api.orders import CancelBody
 from api.pages import CSS, page
 from api.parked import DecisionBody, ReassignBody
 from api.quarantine import ReleaseBody
+from api.reconciliations import ReconciliationBody
 from commerce.order import Order
 
 router = APIRouter(include_in_schema=False)
@@ -40,7 +41,17 @@ def describe(app: FastAPI) -> dict[str, Any]:
         known: dict[str, Any] = document["components"]["schemas"]
         bodies = [
             (model, "validation")
-            for model in (Order, DecisionBody, ReassignBody, RetryBody, ReleaseBody, CancelBody, PauseBody, ResumeBody)
+            for model in (
+                Order,
+                DecisionBody,
+                ReassignBody,
+                RetryBody,
+                ReleaseBody,
+                CancelBody,
+                PauseBody,
+                ResumeBody,
+                ReconciliationBody,
+            )
         ]
         _, schemas = models_json_schema(bodies, ref_template=REF)  # type: ignore[arg-type]
         for name, schema in schemas["$defs"].items():

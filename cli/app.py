@@ -13,6 +13,7 @@ from cli.endpoints import endpoints, pause, resume
 from cli.orders import cancel, explain, status
 from cli.parked import parked, reassign, resolve
 from cli.quarantine import quarantine, release
+from cli.reconcile import reconcile
 from cli.retry import retry
 from cli.screen import show_trouble
 from cli.trouble import Trouble
@@ -32,6 +33,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str], ...] = (
     (retry, "Retry parked cases by query", "starter.py retry --system erp --reason mended"),
     (quarantine, "List what could not be read", "starter.py quarantine"),
     (release, "Read something of it again", "starter.py release 17 --reason mended"),
+    (reconcile, "Compare both sides of every pair", "starter.py reconcile --day 2026-11-21"),
     (endpoints, "Show how the systems stand", "starter.py endpoints"),
     (pause, "Hold a system back", "starter.py pause magento --reason update"),
     (resume, "End a pause", "starter.py resume magento"),

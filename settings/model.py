@@ -1,7 +1,9 @@
 """What can be configured. Every field says what it is; docs/settings.md and docs/example-live.toml show the whole."""
 
 from collections.abc import Mapping
+from datetime import time
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
@@ -198,12 +200,38 @@ class ApiSettings(Part):
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
 
+class ReconciliationSettings(Part):
+    enabled: bool = Field(default=True, description="Whether both sides of every pair are compared by the clock")
+    at: str = Field(default="02:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Time of day, as HH:MM")
+    time_zone: str = Field(default="UTC", description="Zone of that time, such as Europe/Berlin")
+    days: float = Field(default=2, gt=0, le=366, description="How far back changes are compared, in days")
+    overlap_minutes: float = Field(
+        default=60, ge=0, description="Every comparison begins so much earlier: a change shows after its time stamp"
+    )
+    keep_days: float = Field(default=90, gt=0, description="How long reports are kept")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"time_zone {value!r} is not known; use a name such as Europe/Berlin") from None
+        return value
+
+    @property
+    def time(self) -> time | None:
+        """When it runs; None: never by itself."""
+        return time.fromisoformat(self.at) if self.enabled else None
+
+
 class Settings(Part):
     """The whole configuration."""
 
     ledger: LedgerSettings
     api: ApiSettings
     mail: MailSettings | None = None
+    reconciliation: ReconciliationSettings = ReconciliationSettings()
     systems: dict[SystemName, System] = Field(min_length=1, description="The connected systems by name")
     stores: dict[StoreCode, Store] = Field(min_length=1, description="The shops by store code")
 
@@ -224,6 +252,11 @@ class Settings(Part):
                         f"allowed: {fit}"
                     )
         return self
+
+    def serves(self, system: str, store: str) -> bool:
+        """Whether orders of the store can be in the system. One that is not configured can be anywhere."""
+        known = self.stores.get(store)
+        return known is None or system in (known.storefront, known.erp, known.payments, known.billing)
 
     @model_validator(mode="after")
     def _tokens_see_known_stores(self) -> "Settings":

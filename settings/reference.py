@@ -31,6 +31,9 @@ def page() -> str:
     parts += _section("ledger", "Our own memory.", Settings.model_fields["ledger"].annotation)
     parts += _section("api", "Portals, webhooks and the console.", Settings.model_fields["api"].annotation)
     parts += _section("mail", "Mail to customers and operators. Leave it out to send none.", _bare(Settings, "mail"))
+    parts += _section(
+        "reconciliation", "Comparing both sides of every pair by the clock.", _bare(Settings, "reconciliation")
+    )
     parts += _section("store_defaults", "What every store has unless it says otherwise: any setting of a store.", None)
     parts += _section("stores.<code>", "One shop, by its store code.", Store)
     own = {name: info for name, info in System.model_fields.items() if name != "settings"}

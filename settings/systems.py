@@ -7,17 +7,21 @@ from typing import Any
 
 from activities.changes import Listener, Source
 from activities.financialforce.activities import FinancialForce
+from activities.financialforce.statements import FinancialForceStatements
 from activities.juston.activities import JustOnBilling, JustOnPayments
 from activities.juston.feed import JustOnEntries, JustOnInvoices
 from activities.juston.hosted import HostedClient
 from activities.juston.notifications import JustOnNotifications
 from activities.juston.settings import JustOnSettings
+from activities.juston.statements import JustOnStatements
 from activities.ledger.store import Ledger
 from activities.magento.activities import MagentoActivities
 from activities.magento.client import MagentoClient
 from activities.magento.feed import MagentoOrders
 from activities.magento.notifications import MagentoListener
 from activities.magento.settings import MagentoSettings
+from activities.magento.statements import MagentoStatements
+from activities.reconcile import Reader
 from activities.salesforce.client import SalesforceClient
 from commerce.failures import Family, SystemFailure
 from settings.model import Settings, records_endpoint
@@ -37,6 +41,7 @@ class Connected:
     setup_checks: dict[str, Callable[[], Awaitable[list[str]]]] = field(default_factory=dict)
     system_of: dict[str, str] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
+    readers: dict[str, Reader] = field(default_factory=dict)
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def setup_problems(self) -> list[str]:
@@ -85,6 +90,7 @@ def _magento(connected: Connected, name: str, settings: Any, ledger: Ledger) -> 
     ]
     connected.probes[name] = client.probe
     connected.sources.append(MagentoOrders(client, system=name))
+    connected.readers[name] = MagentoStatements(client, system=name)
     connected.closers.append(client.close)
 
 
@@ -100,6 +106,7 @@ def _financialforce(connected: Connected, name: str, settings: Any, ledger: Ledg
     ]
     connected.probes[name] = erp.client.probe
     connected.setup_checks[name] = erp.verify_setup
+    connected.readers[name] = FinancialForceStatements(settings, erp.client, system=name)
     connected.closers.append(erp.close)
 
 
@@ -122,6 +129,7 @@ def _juston(connected: Connected, name: str, settings: Any, ledger: Ledger) -> N
     connected.probes[org] = salesforce.probe
     connected.system_of[org] = name
     connected.sources.append(JustOnEntries(settings, system=name, salesforce=salesforce))
+    connected.readers[org] = JustOnStatements(settings, system=org, salesforce=salesforce)
     connected.sources.append(JustOnInvoices(settings, system=name, salesforce=salesforce))
     connected.closers += [hosted.close, salesforce.close]
 

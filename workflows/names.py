@@ -4,6 +4,7 @@ from temporalio.common import SearchAttributeKey
 
 WORKFLOW_QUEUE = "holdfast"
 CONTROL_QUEUE = "control"
+RECONCILIATION_SCHEDULE = "reconciliation"
 NOTIFY = "notify"  # the system name of mail and portal messages
 
 ORDER_NUMBER = SearchAttributeKey.for_keyword("OrderNumber")
@@ -33,3 +34,12 @@ def system_queue(system: str) -> str:
 
 def endpoint_id(endpoint: str) -> str:
     return f"endpoint:{endpoint}"
+
+
+def reconciliation_id(what: str) -> str:
+    return f"reconciliation:{what}"
+
+
+def reconciliation_of(workflow_id: str) -> str:
+    """What a reconciliation's run is about; also its id in the ledger."""
+    return workflow_id.partition(":")[2]

@@ -17,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.changes import LatePaymentInput, RunRefused
 from commerce.documents import CheckoutResult, OrderView
 from commerce.order import Order
+from commerce.reconciliation import Report
 from workflows.change_feed import ChangeFeed, FeedInput
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.endpoint_watch import EndpointInput, EndpointWatch
@@ -32,7 +33,9 @@ from workflows.names import (
     endpoint_id,
     feed_id,
     late_payment_id,
+    reconciliation_id,
 )
+from workflows.reconciliation import Reconciliation, ReconciliationInput
 
 # Money is protected by keys at the targets; these two keep an order's run single for as long as history is kept.
 _REUSE = WorkflowIDReusePolicy.REJECT_DUPLICATE
@@ -143,6 +146,21 @@ class EngineRuns:
     async def suspect(self, endpoint: str, reason: str) -> None:
         """A worker met a run of failures at the endpoint."""
         await self.watch(endpoint).signal(EndpointWatch.suspect, reason)
+
+    async def start_reconciliation(self, id: str, asked: ReconciliationInput) -> None:
+        """A comparison that is under way under this id is joined; one that has ended is made again."""
+        await self._client.start_workflow(
+            Reconciliation.run,
+            asked,
+            id=reconciliation_id(id),
+            task_queue=WORKFLOW_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=_CONFLICT,
+            static_summary="Compares both sides of every pair",
+        )
+
+    def reconciliation(self, id: str) -> WorkflowHandle[Reconciliation, Report]:
+        return self._client.get_workflow_handle_for(Reconciliation.run, reconciliation_id(id))
 
     def watch(self, endpoint: str) -> WorkflowHandle[EndpointWatch, None]:
         return self._client.get_workflow_handle_for(EndpointWatch.run, endpoint_id(endpoint))

@@ -87,6 +87,12 @@ class CashFields(_Part):
     )
     refund_payment: str = Field(default="JPAY1__Payment__c", description="Refund: the payment that it pays back")
     refund_amount: str = Field(default="JPAY1__Amount__c", description="Refund: amount")
+    refund_status: str = Field(
+        default="JPAY1__Status__c", description="Refund: status; empty: every refund counts in a reconciliation"
+    )
+    refund_rejected_values: tuple[str, ...] = Field(
+        default=("Rejected",), description="Refund statuses that mean: no money goes back"
+    )
     collected_values: tuple[str, ...] = Field(
         default=("Collected", "Final"), description="Payment statuses that mean: the money is here"
     )
@@ -139,6 +145,10 @@ class BillingFields(_Part):
     invoice_total: str = Field(default="ONB2__GrandTotal__c", description="Invoice: total with tax")
     invoice_tax: str = Field(default="ONB2__TotalTax__c", description="Invoice: tax")
     invoice_balance: str = Field(default="ONB2__Balance__c", description="Invoice: what is still open")
+    invoice_type: str = Field(default="ONB2__Type__c", description="Invoice: type")
+    credit_types: tuple[str, ...] = Field(
+        default=("Credit", "Cancelation"), description="Invoice types that take money off"
+    )
     invoice_entry_key: str = Field(default="EntryAssignmentKey__c", description="Invoice: assignment key")
     booking: str = Field(default="ONB2__BookingDetail__c", description="Object: one row of booking data")
     booking_invoice: str = Field(default="ONB2__Invoice__c", description="Booking detail: the invoice")

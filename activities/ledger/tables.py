@@ -224,3 +224,48 @@ endpoint_notes = Table(
     _at(),
     Index(None, "endpoint", "at"),
 )
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("ask", JSONB, nullable=False, comment="what is compared, and who asked"),
+    Column("scheduled", Boolean, nullable=False),
+    Column("state", Text, nullable=False, comment="running, done, failed"),
+    Column("reason", Text, nullable=False, server_default="", comment="why it failed"),
+    Column("report", JSONB, nullable=True),
+    Column("unexplained", Integer, nullable=True),
+    _at("began_at"),
+    _at("ended_at", nullable=True),
+    Index(None, "began_at"),
+)
+
+reconciled_orders = Table(
+    "reconciled_orders",
+    metadata,
+    Column("reconciliation", Text, ForeignKey("reconciliations.id", ondelete="CASCADE"), primary_key=True),
+    Column("order_key", Text, primary_key=True),
+    Column("again", Boolean, nullable=False, comment="was not in step at the first look"),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("reconciliation", Text, ForeignKey("reconciliations.id", ondelete="CASCADE"), nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("order_key", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Index("ix_statements_order", "reconciliation", "order_key"),
+)
+
+differences = Table(
+    "differences",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("reconciliation", Text, ForeignKey("reconciliations.id", ondelete="CASCADE"), nullable=False),
+    Column("order_key", Text, nullable=False),
+    Column("explained", Boolean, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Index("ix_differences_place", "reconciliation", "explained", "id"),
+)

@@ -23,6 +23,7 @@ from api.errors import FORESEEN, Refusal, refusal_of
 from api.orders import CancelBody, cancel_order, search_orders
 from api.pages import page
 from api.parked import DecisionBody, decide_case, known_case, seen_cases
+from api.reconciliations import MOST, last_report
 from commerce.documents import CLOSED_STAGES, CancelRequest, Case
 
 _FORM_LIMIT = 64 * 1024  # bytes
@@ -89,6 +90,7 @@ def console(backing: Backing) -> Starlette:
             Route("/parked/{case_id:path}", signed_in(_case)),
             Route("/parked/{case_id:path}", signed_in(_decide), methods=["POST"]),
             Route("/quarantine", signed_in(_quarantine)),
+            Route("/reconciliation", signed_in(_reconciliation)),
         ],
         exception_handlers=dict.fromkeys((*FORESEEN, Exception), error),
     )
@@ -216,6 +218,13 @@ async def _quarantine(_: Request, backing: Backing, session: Session) -> Respons
     rows = await backing.ledger.quarantined()
     shown = [(row, _readable(row.body)) for row in rows]
     return page("quarantine.html", session=session, rows=shown, now=datetime.now(UTC))
+
+
+async def _reconciliation(_: Request, backing: Backing, session: Session) -> Response:
+    rows, latest, found = await last_report(backing, session.caller)
+    return page(
+        "reconciliation.html", session=session, rows=rows, latest=latest, found=found, most=MOST, now=datetime.now(UTC)
+    )
 
 
 async def _sign_out(request: Request, _: Backing, session: Session) -> Response:

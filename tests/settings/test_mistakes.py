@@ -62,7 +62,7 @@ MISTAKES = {
     "misspelt at the top": Mistake(
         "[mail]",
         "[mails]",
-        ["mails: is not a setting; did you mean mail? allowed: api, ledger, mail, stores, systems"],
+        ["mails: is not a setting; did you mean mail? allowed: api, ledger, mail, reconciliation, stores, systems"],
     ),
     "misspelt in a list": Mistake(
         'role = "portal"',

@@ -72,24 +72,35 @@ class Drive:
     def ended(self) -> int:
         return sum(course.ended for course in self.courses)
 
-    async def run(self, within: float) -> None:
-        """All of it. What has not ended `within` so many seconds stays as it is, and the verdict names it."""
+    async def run(self, patience: float) -> None:
+        """All of it. When no order begins or ends for `patience` seconds it stays so, and the verdict names it."""
         deciding = asyncio.create_task(self.operator.run())
+        playing = asyncio.create_task(self._play())
         try:
-            async with asyncio.timeout(within):
-                async with asyncio.TaskGroup() as group:
-                    for trouble in self.plan.troubles:
-                        group.create_task(self._strike(trouble))
-                    for course in self.courses:
-                        await asyncio.sleep(course.asked.gap)
-                        await self._room.acquire()
-                        group.create_task(self._one(course)).add_done_callback(lambda _: self._room.release())
-        except TimeoutError:
-            self.oddities.append(f"not all orders ended within {within:.0f} s")
+            standing = (0, 0)
+            while not playing.done():
+                await asyncio.wait({playing}, timeout=patience)
+                before, standing = standing, (self.begun, self.ended)
+                if not playing.done() and standing == before:
+                    self.oddities.append(f"no order began or ended for {patience:.0f} s")
+                    playing.cancel()
+                    await asyncio.wait({playing})
+            if not playing.cancelled():
+                playing.result()
         finally:
+            playing.cancel()
             deciding.cancel()
-            await asyncio.gather(deciding, return_exceptions=True)
+            await asyncio.gather(playing, deciding, return_exceptions=True)
             await self._systems.no_faults()
+
+    async def _play(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for trouble in self.plan.troubles:
+                group.create_task(self._strike(trouble))
+            for course in self.courses:
+                await asyncio.sleep(course.asked.gap)
+                await self._room.acquire()
+                group.create_task(self._one(course)).add_done_callback(lambda _: self._room.release())
 
     # ---- troubles ----------------------------------------------------------------------------------------------------
 

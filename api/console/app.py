@@ -1,11 +1,9 @@
 """The console's addresses. What it changes goes the same way as through the API, with the same refusals."""
 
-import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi.responses import RedirectResponse, Response
 from starlette.applications import Starlette
@@ -15,18 +13,19 @@ from starlette.routing import Route
 from api.answers import OrderAnswer, order_now
 from api.auth import caller_of
 from api.backing import Backing
-from api.body import as_model, parse_json, raw_body
+from api.body import as_model
+from api.console import cases
 from api.console import session as sessions
+from api.console.forms import read_form
 from api.console.numbers import count
 from api.console.session import COOKIE, Session
 from api.errors import FORESEEN, Refusal, refusal_of
 from api.orders import CancelBody, cancel_order, search_orders
 from api.pages import page
-from api.parked import DecisionBody, decide_case, known_case, seen_cases
+from api.parked import seen_cases
 from api.reconciliations import MOST, last_report
-from commerce.documents import CLOSED_STAGES, CancelRequest, Case
+from commerce.documents import CLOSED_STAGES, CancelRequest
 
-_FORM_LIMIT = 64 * 1024  # bytes
 _PLAIN = {"decided": "The decision was taken and the order goes on.", "cancelled": "The order is being undone."}
 Page = Callable[[Request, Backing, Session], Awaitable[Response]]
 
@@ -49,7 +48,7 @@ def console(backing: Backing) -> Starlette:
         return page("login.html", to=_own_page(request.query_params.get("to", "")), problem="")
 
     async def sign_in(request: Request) -> Response:
-        form = await _form(request)
+        form = await read_form(request)
         to = _own_page(form.get("to", ""))
         presented = form.get("token", "")
         found = caller_of(backing.settings.api.tokens, presented)
@@ -86,10 +85,12 @@ def console(backing: Backing) -> Starlette:
             Route("/orders", signed_in(_search)),
             Route("/orders/{store}/{number}", signed_in(_order)),
             Route("/orders/{store}/{number}/cancel", signed_in(_cancel), methods=["POST"]),
-            Route("/parked", signed_in(_parked)),
-            Route("/parked/{case_id:path}", signed_in(_case)),
-            Route("/parked/{case_id:path}", signed_in(_decide), methods=["POST"]),
-            Route("/quarantine", signed_in(_quarantine)),
+            Route("/parked", signed_in(cases.parked)),
+            Route("/parked", signed_in(cases.retry), methods=["POST"]),
+            Route("/parked/{case_id:path}", signed_in(cases.case)),
+            Route("/parked/{case_id:path}", signed_in(cases.decide), methods=["POST"]),
+            Route("/quarantine", signed_in(cases.quarantine)),
+            Route("/quarantine/{notification_id:int}", signed_in(cases.release), methods=["POST"]),
             Route("/reconciliation", signed_in(_reconciliation)),
         ],
         exception_handlers=dict.fromkeys((*FORESEEN, Exception), error),
@@ -101,13 +102,13 @@ def console(backing: Backing) -> Starlette:
 
 async def _overview(_: Request, backing: Backing, session: Session) -> Response:
     numbers = await count(backing, session.caller)
-    cases = await seen_cases(backing, session.caller)
+    open_cases = await seen_cases(backing, session.caller)
     return page(
         "overview.html",
         session=session,
         now=datetime.now(UTC),
         numbers=numbers,
-        cases=cases,
+        cases=open_cases,
         ui=backing.settings.api.temporal_ui.rstrip("/"),
         namespace=backing.engine.namespace,
     )
@@ -146,7 +147,7 @@ def _order_page(
 async def _cancel(request: Request, backing: Backing, session: Session) -> Response:
     store, number = request.path_params["store"], request.path_params["number"]
     session.caller.require_store(store)
-    form = await _form(request, session)
+    form = await read_form(request, session)
     try:
         body = as_model({"reason": form.get("reason", "")}, CancelBody)
         await cancel_order(backing, store, number, CancelRequest(by=session.caller.name, reason=body.reason))
@@ -154,70 +155,6 @@ async def _cancel(request: Request, backing: Backing, session: Session) -> Respo
         answer = await order_now(backing, store, number)
         return _order_page(request, session, answer, problem=refusal.message, status=refusal.status)
     return RedirectResponse(f"/console/orders/{store}/{quote(number, safe='')}?done=cancelled", 303)
-
-
-async def _parked(_: Request, backing: Backing, session: Session) -> Response:
-    cases = await seen_cases(backing, session.caller)
-    return page("parked.html", session=session, cases=cases, now=datetime.now(UTC))
-
-
-async def _case(request: Request, backing: Backing, session: Session) -> Response:
-    case, is_open = await known_case(backing, session.caller, request.path_params["case_id"])
-    return _case_page(backing, session, case, is_open=is_open)
-
-
-def _case_page(
-    backing: Backing,
-    session: Session,
-    case: Case,
-    *,
-    is_open: bool,
-    problem: str = "",
-    given: dict[str, str] | None = None,
-    status: int = 200,
-) -> Response:
-    return page(
-        "case.html",
-        status=status,
-        session=session,
-        case=case,
-        is_open=is_open,
-        problem=problem,
-        given=given or {},
-        run_url=backing.run_url(case.workflow_id),
-        now=datetime.now(UTC),
-    )
-
-
-async def _decide(request: Request, backing: Backing, session: Session) -> Response:
-    case_id = request.path_params["case_id"]
-    session.caller.require("approver")
-    form = await _form(request, session)
-    case, is_open = await known_case(backing, session.caller, case_id)
-    try:
-        await decide_case(backing, session.caller, case_id, _decision(form))
-    except Refusal as refusal:
-        return _case_page(
-            backing, session, case, is_open=is_open, problem=refusal.message, given=form, status=refusal.status
-        )
-    return RedirectResponse(f"/console/orders/{case.store}/{quote(case.number, safe='')}?done=decided", 303)
-
-
-def _decision(form: dict[str, str]) -> DecisionBody:
-    asked: dict[str, Any] = {"decision": form.get("decision", ""), "reason": form.get("reason", "")}
-    correction = form.get("correction", "").strip()
-    if asked["decision"] == "correct":
-        try:
-            asked["correction"] = parse_json(correction or "null")
-        except ValueError as err:
-            raise Refusal(422, "invalid", f"correction: this is not JSON: {err}", field="correction") from None
-    return as_model(asked, DecisionBody)
-
-
-async def _quarantine(_: Request, backing: Backing, session: Session) -> Response:
-    rows = await backing.ledger.quarantined()
-    shown = [(row, _readable(row.body)) for row in rows]
-    return page("quarantine.html", session=session, rows=shown, now=datetime.now(UTC))
 
 
 async def _reconciliation(_: Request, backing: Backing, session: Session) -> Response:
@@ -228,7 +165,7 @@ async def _reconciliation(_: Request, backing: Backing, session: Session) -> Res
 
 
 async def _sign_out(request: Request, _: Backing, session: Session) -> Response:
-    await _form(request, session)
+    await read_form(request, session)
     response = RedirectResponse("/console/login", 303)
     response.delete_cookie(COOKIE, path="/console", httponly=True, samesite="strict")
     return response
@@ -237,22 +174,6 @@ async def _sign_out(request: Request, _: Backing, session: Session) -> Response:
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
 
-async def _form(request: Request, session: Session | None = None) -> dict[str, str]:
-    """The form's fields. With a session the form secret must be the session's. Raises Refusal (403)."""
-    text = (await raw_body(request, _FORM_LIMIT)).decode("utf-8", "replace")
-    form = {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
-    if session is not None and not sessions.same(form.pop("form_secret", ""), session.form_secret):
-        raise Refusal(403, "form", "this form was not made by this session; open the page again and send it anew")
-    return form
-
-
 def _own_page(path: str) -> str:
     """Where to go after signing in: only to our own pages."""
     return path if path.startswith("/console/") and "//" not in path and "\\" not in path else "/console/"
-
-
-def _readable(body: str) -> str:
-    try:
-        return json.dumps(json.loads(body), indent=1, ensure_ascii=False)
-    except ValueError:
-        return body

@@ -10,6 +10,7 @@ import pytest
 
 from activities.ledger.store import Ledger
 from api.console import session as sessions
+from commerce.cases import CaseEvent
 from commerce.documents import Case
 from commerce.money import Money
 from commerce.order import Order
@@ -45,6 +46,7 @@ async def parked(ledger: Ledger, number: str, *, store: str = "de", came_back: s
         tried=f"map the SKUs of order {placed.key}",
         came_back=came_back,
         do_next="activate it",
+        may_correct=True,
         amount=Money(minor=9984, currency="EUR"),
         opened_at=placed.placed_at,
     )
@@ -170,3 +172,79 @@ async def test_signing_out_ends_the_session_in_the_browser(api: Served) -> None:
         page = (await browser.get("/console/")).text
         assert (await browser.post("/console/logout", data={"form_secret": form_secret(page)})).status_code == 303
         assert (await browser.get("/console/")).status_code == 303
+
+
+async def test_the_parked_page_shows_what_fits_the_filter_and_whose_move_it_is(
+    api: Served, ledger: Ledger, fresh_number: str
+) -> None:
+    case = await parked(ledger, fresh_number, came_back=f"period {fresh_number} is closed")
+    other = await parked(ledger, f"{fresh_number}-2", came_back="no such item")
+    async with signed_in(api, APPROVER) as browser:
+        page = (await browser.get("/console/parked", params={"error": f"PERIOD {fresh_number}", "store": "de"})).text
+        assert f">{case.order_key}<" in page
+        assert f">{other.order_key}<" not in page
+        assert "<td>operators</td>" in page
+        assert "Retry all 1 shown here" in page
+        none = (await browser.get("/console/parked", params={"error": "no such words"})).text
+        assert "No open case fits." in none
+        assert "Retry all" not in none
+    async with signed_in(api, OPERATOR) as browser:
+        page = (await browser.get("/console/parked")).text
+        assert "Retry all" not in page
+        form = {"cases": case.id, "reason": "x", "form_secret": form_secret(page)}
+        assert (await browser.post("/console/parked", data=form)).status_code == 403
+
+
+async def test_the_retry_of_what_was_shown_tells_what_became_of_each(
+    api: Served, ledger: Ledger, fresh_number: str
+) -> None:
+    case = await parked(ledger, fresh_number)  # no run is there to take the decision
+    async with signed_in(api, APPROVER) as browser:
+        page = (await browser.get("/console/parked")).text
+        form = {"cases": f"{case.id}\r\n", "reason": "mended", "form_secret": form_secret(page)}
+        reply = await browser.post("/console/parked", data=form)
+        assert reply.status_code == 200
+        assert "1 refused" in reply.text
+        assert f"{case.id}: refused, " in reply.text
+        empty = await browser.post("/console/parked", data={**form, "reason": " "})
+        assert empty.status_code == 422
+        assert 'role="alert"' in empty.text
+
+
+async def test_a_case_shows_its_history_and_the_commands_that_move_it(
+    api: Served, ledger: Ledger, fresh_number: str
+) -> None:
+    case = await parked(ledger, fresh_number)
+    moved = case.model_copy(
+        update={"assignee": "anna", "escalated_at": case.opened_at, "may_give_up": False, "may_correct": False}
+    )
+    event = CaseEvent(at=case.opened_at, what="reassigned", by="olga", text="from operators to anna: knows it")
+    await ledger.note_case(moved, 1, event)
+    async with signed_in(api, APPROVER) as browser:
+        page = (await browser.get(f"/console/parked/{case.id}")).text
+    assert "from operators to anna: knows it" in page
+    assert "anna, <strong" in page
+    assert f"starter.py resolve {case.id} --decision retry" in page
+    assert 'value="give-up"' not in page, "what is impossible is not offered"
+    assert 'value="correct"' not in page
+
+
+async def test_something_quarantined_is_released_by_form(api: Served, ledger: Ledger, fresh_number: str) -> None:
+    number = await ledger.keep_notification(
+        "juston", {}, b"{}", sender_id=f"odd-{fresh_number}", quarantine=f"odd {fresh_number}"
+    )
+    async with signed_in(api, OPERATOR) as browser:
+        page = (await browser.get("/console/quarantine")).text
+        assert f"odd {fresh_number}" in page
+        assert f'action="/console/quarantine/{number}"' not in page
+    async with signed_in(api, APPROVER) as browser:
+        page = (await browser.get("/console/quarantine")).text
+        form = {"how": "read", "reason": "mended", "form_secret": form_secret(page)}
+        again = (await browser.post(f"/console/quarantine/{number}", data=form)).text
+        assert f"{number}: quarantined again, X-Holdfast-Signature is missing or wrong" in again
+        assert "released by anna: mended" in again
+        dropped = (await browser.post(f"/console/quarantine/{number}", data={**form, "how": "drop"})).text
+        assert f"{number}: dropped" in dropped
+        gone = await browser.post(f"/console/quarantine/{number}", data=form)
+        assert gone.status_code == 409
+        assert "not in quarantine any more" in gone.text

@@ -20,6 +20,8 @@ from sandbox.salesforce.packages import (
     scm_received,
     scm_seed,
     scm_shipping_objects,
+    scm_tracking,
+    scm_transfers,
 )
 from sandbox.salesforce.packages.accounting_amounts import INVOICE
 from sandbox.salesforce.packages.fields import lookup
@@ -36,6 +38,8 @@ ACTS = {
     "pick": scm_fulfillment.pick,
     "pack": scm_fulfillment.pack,
     "ship": scm_fulfillment.ship,
+    "track": scm_tracking.track,
+    "promise": scm_tracking.promise,
     "deliver": scm_fulfillment.deliver,
     "cancel-order": scm_fulfillment.cancel,
     "bill-order": scm_billing.bill,
@@ -44,7 +48,8 @@ ACTS = {
     "change-price": scm_people.change_price,
     "change-credit": scm_people.change_credit,
     "create-customer": scm_people.create_customer,
-    "transfer": scm_people.transfer,
+    "transfer": scm_transfers.transfer,
+    "receive-transfer": scm_transfers.receive_transfer,
     "convert-received-orders": scm_received.convert,
     "configure-fulfillment": SETTINGS.change,
 }

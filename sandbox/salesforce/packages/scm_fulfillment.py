@@ -11,11 +11,12 @@ from sandbox.salesforce.errors import SalesforceError
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.packages import scm_stock
 from sandbox.salesforce.packages.amounts import ZERO, dec, plain, stored
-from sandbox.salesforce.packages.scm_amounts import ITEM, LINE, ORDER, active
+from sandbox.salesforce.packages.scm_amounts import ITEM, LINE, ORDER, POSITION, active
 from sandbox.salesforce.packages.scm_shipping_objects import BACKORDER, BOX, DETAIL, PICKLIST, QUEUED, SHIPPING
 from sandbox.salesforce.schema import Doc
 
 WORKABLE = ("Approved", "Open")
+Part = tuple[Doc, Doc, Decimal]  # order line, allocation, quantity
 
 
 def find_order(org: Org, arguments: Doc) -> Doc:
@@ -107,12 +108,12 @@ def _wanted(arguments: Doc) -> dict[str, Decimal] | None:
 
 
 def pick(org: Org, arguments: Doc) -> Doc:
-    """A pick list from allocated stock, completed at once: its goods stand ready as a queued shipment."""
+    """Pick lists from allocated stock, one for each warehouse, completed at once: queued shipments stand ready."""
     order = find_order(org, arguments)
     _workable(order)
     wanted = _wanted(arguments)
     left = None if wanted is None else dict(wanted)
-    parts: list[tuple[Doc, Doc, Decimal]] = []
+    parts: list[Part] = []
     for line in order_lines(org, order):
         for held in scm_stock.allocations(org, line["Id"]):
             free = Decimal(held["quantity"]) - Decimal(held["picked"])
@@ -130,6 +131,25 @@ def pick(org: Org, arguments: Doc) -> Doc:
         _whole(org, order, sum((part for _, _, part in parts), ZERO))
     if not parts:
         raise ActError(f"order: nothing of {order['Name']} is allocated and unpicked")
+    shippings = [_shipping(org, order, found) for found in _by_warehouse(org, parts)]
+    return {
+        "order": order["Name"],
+        "picklist": shippings[0]["SCMC__Picklist__c"],
+        "shipping": shippings[0]["Name"],
+        "shippings": [row["Name"] for row in shippings],
+    }
+
+
+def _by_warehouse(org: Org, parts: list[Part]) -> list[list[Part]]:
+    """One pick list serves one warehouse, and so does a shipment."""
+    found: dict[Any, list[Part]] = {}
+    for part in parts:
+        position = stored(org, POSITION, part[1]["position"])
+        found.setdefault(position.get("SCMC__Item_Warehouse__c"), []).append(part)
+    return list(found.values())
+
+
+def _shipping(org: Org, order: Doc, parts: list[Part]) -> Doc:
     picklist = org.create(PICKLIST, {"SCMC__Sales_Order__c": order["Id"], "SCMC__Status__c": "In process"}, system=True)
     for line, held, part in parts:
         _pick_part(org, picklist, line, held, part)
@@ -144,7 +164,7 @@ def pick(org: Org, arguments: Doc) -> Doc:
         system=True,
     )
     org.update(PICKLIST, picklist, {"SCMC__Status__c": "Complete", "SCMC__Shipper__c": shipping}, system=True)
-    return {"order": order["Name"], "picklist": picklist, "shipping": stored(org, SHIPPING, shipping)["Name"]}
+    return stored(org, SHIPPING, shipping)
 
 
 def _whole(org: Org, order: Doc, found: Decimal) -> None:
@@ -154,7 +174,7 @@ def _whole(org: Org, order: Doc, found: Decimal) -> None:
 
 
 def _pick_part(org: Org, picklist: str, line: Doc, held: Doc, part: Decimal) -> None:
-    position = org.get("SCMC__Inventory_Position__c", held["position"]) or {}
+    position = org.get(POSITION, held["position"]) or {}
     org.create(
         DETAIL,
         {
@@ -177,22 +197,28 @@ def queued(org: Org, order_id: str) -> list[Doc]:
 
 
 def pack(org: Org, arguments: Doc) -> Doc:
-    """Boxes for the queued shipments: `boxes` of them (1), `weight` kilograms each."""
+    """Boxes for the queued shipments: `boxes` of them (1), `weight` kilograms each; `tracking`: a number for each."""
     order = find_order(org, arguments)
     waiting = queued(org, order["Id"])
     if not waiting:
         raise ActError(f"order: nothing of {order['Name']} is picked; pick it first")
     try:
-        count, weight = int(arguments.get("boxes", 1)), Decimal(str(arguments.get("weight", "1")))
+        numbers = [str(number) for number in arguments.get("tracking", [])]
+        count = int(arguments.get("boxes", len(numbers) or 1))
+        weight = Decimal(str(arguments.get("weight", "1")))
     except (ValueError, TypeError, InvalidOperation) as err:
         raise ActError("boxes, weight: give numbers") from err
     if count < 1 or weight < 0:
         raise ActError("boxes, weight: give at least one box and no negative weight")
+    if numbers and len(numbers) != count:
+        raise ActError(f"tracking: give one number for each of the {count} boxes")
     for shipping in waiting:
         if shipping["SCMC__Number_of_Boxes__c"]:
             continue
-        for _ in range(count):
-            org.create(BOX, {"SCMC__Shipping__c": shipping["Id"], "SCMC__Weight__c": weight}, system=True)
+        for n in range(count):
+            box = {"SCMC__Shipping__c": shipping["Id"], "SCMC__Weight__c": weight}
+            box["SCMC__Box_Tracking_Number__c"] = numbers[n] if numbers else None
+            org.create(BOX, box, system=True)
         packed = {"SCMC__Number_of_Boxes__c": count, "SCMC__Weight__c": weight * count}
         org.update(SHIPPING, shipping["Id"], packed, system=True)
         for detail in details(org, shipping):
@@ -214,7 +240,10 @@ def _add(org: Org, line_id: str, field: str, quantity: Decimal) -> None:
 
 
 def ship(org: Org, arguments: Doc) -> Doc:
-    """`ship {"order", "carrier"?, "service"?, "tracking"?, "lines"?}`: goods leave the house."""
+    """`ship {"order", "carrier"?, "service"?, "tracking"?, "lines"?}`: goods leave the house.
+
+    `tracking` null: the carrier's number comes later (act `track`); left out: one is made up.
+    """
     order = find_order(org, arguments)
     _workable(order)
     waiting = queued(org, order["Id"])
@@ -227,20 +256,22 @@ def ship(org: Org, arguments: Doc) -> Doc:
             return {"order": order["Name"], "shippings": []}
         pick(org, named | ({"lines": arguments["lines"]} if "lines" in arguments else {}))
         waiting = queued(org, order["Id"])
-    tracking = arguments.get("tracking")
     for shipping in waiting:
-        number = tracking or f"TRACK{org.store.number('salesforce.scm.tracking', 1_000_001)}"
-        _ship(org, shipping, arguments.get("carrier", "DHL"), arguments.get("service", "Standard"), str(number))
+        if "tracking" in arguments:
+            number = str(arguments["tracking"] or "") or None
+        else:
+            number = f"TRACK{org.store.number('salesforce.scm.tracking', 1_000_001)}"
+        _ship(org, shipping, arguments.get("carrier", "DHL"), arguments.get("service", "Standard"), number)
     settle(org, order["Id"])
     shipped = [stored(org, SHIPPING, row["Id"]) for row in waiting]
     return {
         "order": order["Name"],
         "shippings": [row["Name"] for row in shipped],
-        "tracking": [row["SCMC__Carrier_Tracking_Number__c"] for row in shipped],
+        "tracking": [row.get("SCMC__Carrier_Tracking_Number__c") for row in shipped],
     }
 
 
-def _ship(org: Org, shipping: Doc, carrier: str, service: str, tracking: str) -> None:
+def _ship(org: Org, shipping: Doc, carrier: str, service: str, tracking: str | None) -> None:
     for detail in details(org, shipping):
         quantity, line_id = detail["SCMC__Quantity__c"], detail["SCMC__Sales_Order_Line_Item__c"]
         scm_stock.issue(org, line_id, detail["SCMC__Inventory_Detail__c"], quantity)

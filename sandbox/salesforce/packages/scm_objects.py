@@ -22,6 +22,7 @@ from sandbox.salesforce.packages.fields import (
     whole,
 )
 from sandbox.salesforce.packages.scm_amounts import ITEM, LINE, ORDER, POSITION, WAREHOUSE
+from sandbox.salesforce.packages.scm_shipping_objects import TRANSFER, TRANSFER_LINE
 from sandbox.salesforce.schema import Field, SObject
 
 BIN = "SCMC__Inventory_Location__c"
@@ -371,7 +372,18 @@ OBJECTS = (_ORDER, _LINE, *_GOODS, *_PLACES, *_STAGING)
 ORG_FIELDS: dict[str, tuple[Field, ...]] = {
     "Account": (key("Magento_Customer_Id__c", 255),),
     ORDER: (key("Magento_Order_Id__c", 255), long_text("Order_Data__c", 131_072)),
-    LINE: (key("Magento_Line_Id__c", 255), text("Line_Title__c", 255)),
+    LINE: (
+        key("Magento_Line_Id__c", 255),
+        text("Line_Title__c", 255),
+        number("Ordered_Quantity__c", 14, 4),
+        long_text("Cancellations__c"),
+    ),
+    TRANSFER: (
+        key("Transfer_Key__c", 255),
+        Field("Magento_Order_Id__c", "string", length=255, external_id=True),
+        text("Transfer_Reason__c", 255),
+    ),
+    TRANSFER_LINE: (key("Transfer_Line_Key__c", 255),),
 }
 
 ACCOUNT_FIELDS = (

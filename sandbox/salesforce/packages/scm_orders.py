@@ -7,7 +7,7 @@ Moves that the API or a person may make; everything else is made by the package 
 
 from sandbox.salesforce.errors import SalesforceError
 from sandbox.salesforce.org import Org
-from sandbox.salesforce.packages import scm_stock
+from sandbox.salesforce.packages import scm_fulfillment, scm_stock
 from sandbox.salesforce.packages.amounts import ZERO, dec, stored
 from sandbox.salesforce.packages.scm_amounts import ITEM, LINE, ORDER, active, lines
 from sandbox.salesforce.packages.scm_objects import CURRENCY_MASTER
@@ -150,8 +150,11 @@ def _guard_line(org: Org, new: Doc, old: Doc | None) -> None:
         raise refuse(f"The lines of a sales order that is {status} cannot be changed.")
     if old is None and status != "New":
         raise refuse(f"Lines cannot be added to a sales order that is {status}. Revise it first.")
-    if status != "New" and touched.intersection(LINE_SETTLED):
-        fields = sorted(touched.intersection(LINE_SETTLED))
+    settled = touched.intersection(LINE_SETTLED)
+    if old is not None and status != "New" and settled == {"SCMC__Quantity__c"}:
+        settled = set() if _may_be_cut(org, new, old) else settled
+    if status != "New" and settled:
+        fields = sorted(settled)
         raise refuse(f"The lines of a sales order that is {status} must be revised before this change.", *fields)
     if dec(new, "SCMC__Quantity__c") <= 0:
         raise refuse("The quantity must be greater than zero.", "SCMC__Quantity__c")
@@ -168,9 +171,34 @@ def _guard_line(org: Org, new: Doc, old: Doc | None) -> None:
         raise refuse("Quantities of this line have been picked or shipped. It cannot be cancelled.", "SCMC__Status__c")
 
 
+def _may_be_cut(org: Org, new: Doc, old: Doc) -> bool:
+    """Open quantities may be taken off an approved line, down to what is picked or shipped [inferred]."""
+    kept = dec(old, "SCMC__Quantity_Shipped__c") + scm_stock.picked(org, old["Id"])
+    return active(old) and kept <= dec(new, "SCMC__Quantity__c") < dec(old, "SCMC__Quantity__c")
+
+
 def _follow_line(org: Org, new: Doc, old: Doc | None) -> None:
-    if not active(new) and (old is None or active(old)):
+    if old is None or not active(old):
+        return
+    cut = dec(new, "SCMC__Quantity__c") < dec(old, "SCMC__Quantity__c")
+    if not active(new):
         scm_stock.release(org, new["Id"])
+    elif cut:
+        scm_stock.trim(org, new)
+        if new["SCMC__Status__c"] == "Partially Shipped" and new["SCMC__Quantity_Shipped__c"] >= dec(
+            new, "SCMC__Quantity__c"
+        ):
+            org.update(LINE, new["Id"], {"SCMC__Status__c": "Shipped"}, system=True)
+    if cut or not active(new):
+        _settle(org, new["SCMC__Sales_Order__c"])
+
+
+def _settle(org: Org, order_id: str) -> None:
+    """What is left of the order may all be shipped now."""
+    order = stored(org, ORDER, order_id)
+    goods = [line for line in scm_fulfillment.order_lines(org, order) if scm_fulfillment.tangible(org, line)]
+    if goods and order["SCMC__Status__c"] in scm_fulfillment.WORKABLE:
+        scm_fulfillment.settle(org, order_id)
 
 
 def _guard_line_delete(org: Org, old: Doc) -> None:

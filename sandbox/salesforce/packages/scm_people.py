@@ -1,4 +1,4 @@
-"""What the ERP's own people change: customers and their credit, items, stock, prices, transfers."""
+"""What the ERP's own people change: customers and their credit, items, stock, prices."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -9,10 +9,9 @@ from sandbox.salesforce.org import Org
 from sandbox.salesforce.packages import scm_fulfillment, scm_stock
 from sandbox.salesforce.packages.accounting_objects import CREDIT_STATUSES
 from sandbox.salesforce.packages.accounting_seed import RECEIVABLES, REVENUE, accounting_currency, ledger_account
-from sandbox.salesforce.packages.amounts import ZERO, dec, plain, stored
-from sandbox.salesforce.packages.scm_amounts import ITEM, POSITION, WAREHOUSE, sellable
+from sandbox.salesforce.packages.amounts import dec, plain
+from sandbox.salesforce.packages.scm_amounts import ITEM, POSITION, WAREHOUSE
 from sandbox.salesforce.packages.scm_objects import CURRENCY_MASTER, PRICE, PRICE_TYPE, TERMS
-from sandbox.salesforce.packages.scm_shipping_objects import TRANSFER, TRANSFER_LINE
 from sandbox.salesforce.schema import Doc
 
 STANDARD_PRICE = "Standard"
@@ -249,32 +248,3 @@ def set_price(org: Org, item_id: str, currency: Doc, price: Decimal) -> str:
         "CurrencyIsoCode": currency["Name"],
     }
     return org.create(PRICE, values, system=True)
-
-
-def transfer(org: Org, arguments: Doc) -> Doc:
-    """`transfer {"request": TR number or id}`: move what the request's lines ask for, all of it or nothing."""
-    request = named(org, TRANSFER, "request", arguments.get("request"))
-    if request["SCMC__Status__c"] != "New":
-        raise ActError(f"request: {request['Name']} is {request['SCMC__Status__c']}")
-    rows = org.find(TRANSFER_LINE, "SCMC__Transfer_Request__c", request["Id"])
-    for line in rows:
-        found = scm_stock.positions(org, line["SCMC__Item_Master__c"], request["SCMC__Source_Warehouse__c"])
-        left = dec(line, "SCMC__Quantity__c")
-        if sum((sellable(row) for row in found), ZERO) < left:
-            sku = stored(org, ITEM, line["SCMC__Item_Master__c"])["Name"]
-            raise ActError(f"request: {request['Name']} asks for more {sku} than there is")
-        for row in found:
-            part = min(left, sellable(row))
-            scm_stock.change_position(org, row["Id"], quantity=-part)
-            left -= part
-        target = scm_stock.positions(org, line["SCMC__Item_Master__c"], request["SCMC__Destination_Warehouse__c"])
-        quantity = dec(line, "SCMC__Quantity__c")
-        if target:
-            scm_stock.change_position(org, target[0]["Id"], quantity=quantity)
-        else:
-            receive(org, line["SCMC__Item_Master__c"], request["SCMC__Destination_Warehouse__c"], quantity)
-        done = {"SCMC__Quantity_Transferred__c": quantity, "SCMC__Status__c": "Complete"}
-        org.update(TRANSFER_LINE, line["Id"], done, system=True)
-    org.update(TRANSFER, request["Id"], {"SCMC__Status__c": "Complete"}, system=True)
-    scm_fulfillment.fill_backorders(org)
-    return {"request": request["Name"], "lines": len(rows)}

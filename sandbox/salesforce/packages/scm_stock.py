@@ -123,6 +123,28 @@ def release(org: Org, line_id: str) -> None:
     org.update(LINE, line_id, cleared, system=True)
 
 
+def trim(org: Org, line: Doc) -> None:
+    """Give back what a line holds, or waits for, beyond what it still needs."""
+    needed = dec(line, "SCMC__Quantity__c") - dec(line, "SCMC__Quantity_Shipped__c")
+    held = dec(line, "SCMC__Quantity_Allocated__c")
+    too_much = max(held - needed, ZERO)
+    for row in allocations(org, line["Id"]):
+        part = min(too_much, Decimal(row["quantity"]) - Decimal(row["picked"]))
+        if part > 0:
+            change_position(org, row["position"], allocated=-part)
+            keep(org, row | {"quantity": str(Decimal(row["quantity"]) - part)})
+            too_much -= part
+    kept = min(held, needed)
+    short = min(dec(line, "SCMC__Quantity_Backordered__c"), needed - kept)
+    for row in children(org, BACKORDER, "SCMC__Sales_Order_Line_Item__c", line["Id"]):
+        if short > 0:
+            org.update(BACKORDER, row["Id"], {"SCMC__Quantity__c": short}, system=True)
+        else:
+            org.delete(BACKORDER, row["Id"], system=True)
+    new = {"SCMC__Quantity_Allocated__c": kept, "SCMC__Quantity_Backordered__c": short}
+    org.update(LINE, line["Id"], new, system=True)
+
+
 def issue(org: Org, line_id: str, position_id: str, quantity: Decimal) -> None:
     """Goods leave: the position, its allocation and the line's allocation go down together."""
     held = _table(org).get(f"{line_id}:{position_id}")

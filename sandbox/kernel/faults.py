@@ -45,6 +45,7 @@ class Rule:
     on: str = "request"
     method: str | None = None
     path: re.Pattern[str] | None = None
+    body: re.Pattern[str] | None = None
     times: int | None = None
     probability: float = 1.0
     after: int = 0
@@ -65,13 +66,14 @@ class Rule:
         kinds = NOTIFICATION_KINDS if on == "notification" else REQUEST_KINDS
         if kind not in kinds:
             raise BadRule("kind", kind, sorted(kinds))
-        method, path = _match(rest.pop("match", None))
+        method, path, body = _match(rest.pop("match", None))
         times = rest.pop("times", None)
         rule = cls(
             kind=kind,
             on=on,
             method=method,
             path=path,
+            body=body,
             times=None if times is None else int(_number("times", times, 0, 1_000_000_000, whole=True)),
             probability=_number("probability", rest.pop("probability", 1), 0, 1),
             after=int(_number("after", rest.pop("after", 0), 0, 1_000_000_000, whole=True)),
@@ -85,39 +87,51 @@ class Rule:
                 _number(name, value, *NUMBERS[name], whole=name == "status")
         return rule
 
-    def covers(self, method: str, path: str) -> bool:
-        return (self.method is None or self.method == method.upper()) and (
-            self.path is None or self.path.search(path) is not None
+    def covers(self, method: str, path: str, body: str) -> bool:
+        return (
+            (self.method is None or self.method == method.upper())
+            and (self.path is None or self.path.search(path) is not None)
+            and (self.body is None or self.body.search(body) is not None)
         )
 
     @property
     def shuts(self) -> bool:
         """Whether this rule takes the whole vendor off the network, from now on and without an end."""
         always = self.times is None and self.probability == 1 and self.seen >= self.after
-        return self.kind == "down" and always and self.method is None and self.path is None
+        return self.kind == "down" and always and not (self.method or self.path or self.body)
 
     def shown(self) -> dict[str, Any]:
         """The rule as it was given, with what it met and did so far."""
-        match = {"method": self.method, "path": self.path.pattern if self.path else None}
+        match = {
+            "method": self.method,
+            "path": self.path.pattern if self.path else None,
+            "body": self.body.pattern if self.body else None,
+        }
         common = {"kind": self.kind, "on": self.on, "match": {k: v for k, v in match.items() if v is not None}}
         counts = {"times": self.times, "probability": self.probability, "after": self.after}
         return common | counts | self.options | {"seen": self.seen, "fired": self.fired}
 
 
-def _match(raw: Any) -> tuple[str | None, re.Pattern[str] | None]:
+def _match(raw: Any) -> tuple[str | None, re.Pattern[str] | None, re.Pattern[str] | None]:
     if raw is None:
-        return None, None
-    if not isinstance(raw, dict) or set(raw) - {"method", "path"}:
-        raise BadRule("match", raw, {"method": "an HTTP method", "path": "a regular expression"})
-    method, path = raw.get("method"), raw.get("path")
+        return None, None, None
+    if not isinstance(raw, dict) or set(raw) - {"method", "path", "body"}:
+        allowed = {"method": "an HTTP method", "path": "a regular expression", "body": "a regular expression"}
+        raise BadRule("match", raw, allowed)
+    method = raw.get("method")
     if method is not None and not isinstance(method, str):
         raise BadRule("match.method", method, "an HTTP method")
-    if path is not None and not isinstance(path, str):
-        raise BadRule("match.path", path, "a regular expression")
+    return (method or "").upper() or None, _pattern(raw, "path"), _pattern(raw, "body")
+
+
+def _pattern(raw: dict[str, Any], name: str) -> re.Pattern[str] | None:
+    given = raw.get(name)
+    if given is not None and not isinstance(given, str):
+        raise BadRule(f"match.{name}", given, "a regular expression")
     try:
-        return (method or "").upper() or None, re.compile(path) if path else None
+        return re.compile(given) if given else None
     except re.error as err:
-        raise BadRule("match.path", path, f"a regular expression ({err})") from err
+        raise BadRule(f"match.{name}", given, f"a regular expression ({err})") from err
 
 
 def _number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> float:
@@ -142,9 +156,10 @@ class Faults:
         self.rules = [Rule.parse(rule) for rule in raw]
         self._random = random.Random(self._seed)
 
-    def pick(self, on: str, method: str, path: str) -> Rule | None:
+    def pick(self, on: str, method: str, path: str, body: bytes = b"") -> Rule | None:
+        text = body.decode("utf-8", "replace") if self.rules else ""
         for rule in self.rules:
-            if rule.on != on or not rule.covers(method, path):
+            if rule.on != on or not rule.covers(method, path, text):
                 continue
             rule.seen += 1
             if rule.seen <= rule.after or (rule.times is not None and rule.fired >= rule.times):

@@ -40,7 +40,7 @@ class Gate:
         name = self._vendor.name
         key = self._vendor.request_key(method, path, body)
         generation = self._world.generation
-        rule = self._world.faults[name].pick("request", method, path)
+        rule = self._world.faults[name].pick("request", method, path, body)
         try:
             status, headers, content = await self._answer(rule, scope, method, path, body)
         except Cut:

@@ -93,7 +93,7 @@ class Outbox:
         row = self._rows.get(key)
         if row is None or row["state"] != "new":
             return
-        rule = self._world.faults[row["vendor"]].pick("notification", "POST", row["url"])
+        rule = self._world.faults[row["vendor"]].pick("notification", "POST", row["url"], base64.b64decode(row["body"]))
         kind = rule.kind if rule else None
         now = time.time()
         if kind == "drop":

@@ -10,20 +10,24 @@ Fault = dict[str, Any]
 
 @dataclass(frozen=True)
 class Write:
-    """One writing request. `place` counts the writes of the checkout that have the same method and path before it."""
+    """One writing request. `place` counts the writes of the checkout that have the same method and path before it.
+
+    `body` is what it must contain, where a feed asks by the same method and path.
+    """
 
     step: str
     system: str
     path: str
     method: str = "POST"
     place: int = 0
+    body: str = ""
 
 
 FORWARD = (
     Write("payment entry", "juston", r"/entry-link$"),
     Write("announcement", "magento", r"/orders/\d+/comments$"),
     Write("sales order", "salesforce", r"/composite/graph$"),
-    Write("cash receipt", "salesforce", r"/composite$"),
+    Write("cash receipt", "salesforce", r"/composite$", body="codaCashEntry"),
     Write("billing order", "salesforce", r"/composite/graph$", place=1),
     Write("shop invoice", "magento", r"/order/\d+/invoice$"),
     Write("shop's external number", "magento", r"/V1/orders$"),
@@ -33,7 +37,7 @@ BACKWARD = (
     Write("billing order withdrawn", "salesforce", r"/sobjects/Web_Order__c/\w+$", "PATCH"),
     Write("sales order cancelled", "salesforce", r"/sobjects/SCMC__Sales_Order__c/\w+$", "PATCH"),
     Write("payment entry canceled", "salesforce", r"/JPAY1__EntryCancellation$"),
-    Write("cash refund", "salesforce", r"/composite$"),
+    Write("cash refund", "salesforce", r"/composite$", body="codaCashEntry"),
     Write("shop order canceled", "magento", r"/orders/\d+/cancel$"),
 )
 # Kinds that carry the request out and spoil the answer. A repeat finds what was written and does not write again.
@@ -72,7 +76,7 @@ def once(write: Write, kind: str, **options: Any) -> dict[str, Any]:
     """
     return {
         "kind": kind,
-        "match": {"method": write.method, "path": write.path},
+        "match": {"method": write.method, "path": write.path, "body": write.body},
         "times": 1,
         "after": 0 if kind in WRITTEN else write.place,
         **options,

@@ -84,6 +84,14 @@ async def test_down_for_some_requests_resets_them_and_lets_others_through(
     assert tiny.texts() == ["kept"]
 
 
+async def test_a_rule_may_look_into_the_body(tiny_sandbox: TinySandbox, tiny: Tiny, http: httpx2.AsyncClient) -> None:
+    await tiny_sandbox.faults("tiny", {"kind": "down", "match": {"method": "POST", "body": "lo.t"}})
+    with pytest.raises(CUT):
+        await post(http, "lost")
+    assert (await post(http, "kept")).status_code == 201
+    assert tiny.texts() == ["kept"]
+
+
 async def test_down_after_some_requests_takes_the_vendor_off_the_network(
     tiny_sandbox: TinySandbox, tiny: Tiny, http: httpx2.AsyncClient
 ) -> None:
@@ -218,6 +226,7 @@ def test_the_first_rule_that_fires_decides_and_spent_rules_step_aside() -> None:
         ({"kind": "down", "on": "monday"}, "on"),
         ({"kind": "down", "match": {"paht": "/"}}, "match"),
         ({"kind": "down", "match": {"path": "("}}, "match.path"),
+        ({"kind": "down", "match": {"body": 5}}, "match.body"),
         ({"kind": "down", "times": "2"}, "times"),
         ({"kind": "down", "times": True}, "times"),
         ({"kind": "down", "after": -1}, "after"),

@@ -27,6 +27,7 @@ __all__ = ["SalesforceClient", "SalesforceSettings", "Sub", "SubResult", "Upsert
 
 log = logging.getLogger(__name__)
 MOST_COMPOSITE_PARTS = 25
+MOST_COMPOSITE_QUERIES = 5
 MOST_GRAPH_NODES = 500
 # Both mean "no such record"; a missing external-id field also answers NOT_FOUND, and is told apart by its words.
 _NO_RECORD = frozenset({"NOT_FOUND", "ENTITY_IS_DELETED"})
@@ -68,21 +69,54 @@ class SalesforceClient:
 
     async def query_pages(self, soql: str, *, tried: str, order_key: str = "") -> AsyncIterator[list[dict[str, Any]]]:
         """Rows page by page. A locator that ran out is TRANSIENT: start the query again."""
-        path, template = "/query?" + urlencode({"q": soql}), "/query"
-        while True:
+        path: str | None = "/query?" + urlencode({"q": soql})
+        template = "/query"
+        while path is not None:
             status, page = await self._call(
                 "GET", path, template=template, writes=False, tried=tried, order_key=order_key
             )
-            records = page.get("records") if isinstance(page, dict) else None
-            if not isinstance(records, list) or not isinstance(page.get("done"), bool):
-                raise self._foreign(status, writes=False, tried=tried)
+            records, path = self._page(status, page, tried)
+            template = "/query/{locator}"
             yield records
-            if page["done"]:
-                return
-            following = page.get("nextRecordsUrl")
-            if not isinstance(following, str) or not following.startswith("/services/data/"):
-                raise self._foreign(status, writes=False, tried=tried)
-            path, template = following, "/query/{locator}"
+
+    async def query_many(
+        self, queries: Mapping[str, str], *, tried: str, order_key: str = "", deleted: bool = False
+    ) -> dict[str, list[dict[str, Any]]]:
+        """All rows of up to five queries by name, in one call as long as each fits into one page.
+
+        The queries are carried out one after the other: what changes meanwhile shows in the later ones only. With
+        `deleted`, rows of the recycle bin are among them.
+        """
+        if len(queries) > MOST_COMPOSITE_QUERIES:
+            raise ValueError(f"a composite request takes {MOST_COMPOSITE_QUERIES} queries, not {len(queries)}")
+        resource = "/queryAll?" if deleted else "/query?"
+        parts = [Sub("GET", resource + urlencode({"q": soql}), name) for name, soql in queries.items()]
+        results = await self.composite(parts, all_or_none=False, tried=tried, order_key=order_key)
+        found: dict[str, list[dict[str, Any]]] = {}
+        for name in queries:
+            failure = results[name].failure
+            if failure is not None:
+                raise failure
+            found[name], path = self._page(results[name].status, results[name].body, tried)
+            while path is not None:
+                status, page = await self._call(
+                    "GET", path, template="/query/{locator}", writes=False, tried=tried, order_key=order_key
+                )
+                records, path = self._page(status, page, tried)
+                found[name] += records
+        return found
+
+    def _page(self, status: int, page: Any, tried: str) -> tuple[list[dict[str, Any]], str | None]:
+        """The rows of one page, and where the next one is."""
+        records = page.get("records") if isinstance(page, dict) else None
+        if not isinstance(records, list) or not isinstance(page.get("done"), bool):
+            raise self._foreign(status, writes=False, tried=tried)
+        if page["done"]:
+            return records, None
+        following = page.get("nextRecordsUrl")
+        if not isinstance(following, str) or not following.startswith("/services/data/"):
+            raise self._foreign(status, writes=False, tried=tried)
+        return records, following
 
     async def get(
         self, sobject: str, id: str, fields: Sequence[str], *, tried: str, order_key: str = ""

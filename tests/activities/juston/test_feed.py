@@ -7,9 +7,10 @@ import pytest
 
 from activities.changes import Change, Source
 from activities.juston.activities import JustOnBilling, JustOnPayments
-from activities.juston.feed import JustOnEntries, JustOnInvoices, Place, literal
+from activities.juston.feed import JustOnEntries, JustOnInvoices
 from activities.juston.settings import JustOnSettings
 from activities.salesforce.client import SalesforceClient
+from activities.salesforce.feed import Place, literal
 from commerce.failures import Family, SystemFailure
 from tests.activities.juston.desk import billing_task, entry_task, order, until
 from tests.activities.juston.test_payments import asked, look

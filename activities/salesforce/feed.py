@@ -1,0 +1,155 @@
+"""What changed in an org, by `SystemModstamp`, because it moves on every change.
+
+A pass starts an overlap before the last stamp seen, for rows that were committed later than their stamp says, and goes
+through the rows by stamp and id, so that a restart in the middle loses nothing and a row whose stamp moves while pages
+are read comes again. What was seen before comes again too: who reads a feed tells states apart by a digest.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from activities.salesforce.client import SalesforceClient, quote
+from commerce.failures import Family, SystemFailure
+
+# The platform is younger than its first records can be.
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stream goes on: rows from `at`, after `id` where the pass is under way; `seen` is the latest stamp."""
+
+    at: datetime
+    id: str
+    seen: datetime
+
+    def after(self, last: tuple[datetime, str] | None, *, more: bool, overlap: timedelta) -> "Place":
+        """The place behind a page whose last row is `last` (stamp and id); `more`: the pass is not at its end."""
+        seen = max(self.seen, last[0]) if last is not None else self.seen
+        if more and last is not None:
+            return Place(last[0], last[1], seen)
+        return Place(max(seen - overlap, BEGINNING), "", seen)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One query that is followed: rows of `sobject` in the order of `stamp`. `column` names the record that changed."""
+
+    name: str
+    sobject: str
+    stamp: str
+    column: str
+    where: str = ""
+
+    def soql(self, place: Place, limit: int) -> str:
+        at = literal(place.at)
+        since = f"{self.stamp} >= {at}"
+        if place.id:
+            since = f"({self.stamp} > {at} OR ({self.stamp} = {at} AND Id > {quote(place.id)}))"
+        columns = ",".join(dict.fromkeys(("Id", self.stamp, self.column)))
+        also = f" AND {self.where}" if self.where else ""
+        return (
+            f"SELECT {columns} FROM {self.sobject} WHERE {since}{also} ORDER BY {self.stamp} ASC, Id ASC LIMIT {limit}"
+        )
+
+
+class Streams:
+    """Follows up to five streams with one cursor, a JSON text of places by stream name: one call for each page.
+
+    `start` is where a feed begins that has no cursor; with `deleted`, rows that went to the recycle bin count as
+    changed.
+    """
+
+    def __init__(
+        self,
+        client: SalesforceClient,
+        streams: Sequence[Stream],
+        *,
+        name: str,
+        system: str,
+        start: datetime | None,
+        overlap: timedelta,
+        page: int,
+        deleted: bool = False,
+    ) -> None:
+        self._client = client
+        self._streams = streams
+        self._name = name
+        self._system = system
+        self._start = start or BEGINNING
+        self._overlap = overlap
+        self._page = page
+        self._deleted = deleted
+
+    async def follow(self, cursor: str | None) -> tuple[list[str], str, bool]:
+        """Distinct values of the streams' columns, the cursor behind them, and whether a pass goes on."""
+        places = self._places(cursor)
+        queries = {stream.name: stream.soql(places[stream.name], self._page) for stream in self._streams}
+        found = await self._client.query_many(
+            queries, tried=f"read what changed in {', '.join(queries)}", deleted=self._deleted
+        )
+        values: dict[str, None] = {}
+        going_on = False
+        for stream in self._streams:
+            rows = found[stream.name]
+            for row in rows:
+                changed = at_path(row, stream.column)
+                if changed:
+                    values[str(changed)] = None
+            more = len(rows) >= self._page
+            last = (stamp_of(at_path(rows[-1], stream.stamp)), str(rows[-1]["Id"])) if rows else None
+            places[stream.name] = places[stream.name].after(last, more=more, overlap=self._overlap)
+            going_on = going_on or more
+        return list(values), _written(places), going_on
+
+    def _places(self, cursor: str | None) -> dict[str, Place]:
+        places = {stream.name: Place(self._start, "", self._start) for stream in self._streams}
+        if cursor is None:
+            return places
+        try:
+            data = json.loads(cursor)
+            for name in places:
+                if name in data:
+                    at, last, seen = data[name]
+                    places[name] = Place(datetime.fromisoformat(at), str(last), datetime.fromisoformat(seen))
+        except (ValueError, TypeError) as err:
+            raise SystemFailure(
+                Family.BUG,
+                f"go on with the feed {self._name}",
+                f"the cursor is not one of this feed: {cursor[:80]!r}",
+                system=self._system,
+                do_next="remove the feed's cursor from the ledger; it starts again from changes_since",
+            ) from err
+        return places
+
+
+def literal(at: datetime) -> str:
+    """A time as SOQL writes it, in UTC with milliseconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def stamp_of(text: Any) -> datetime:
+    """`2026-11-21T10:15:30.000+0000` as an aware time in UTC. Raises ValueError."""
+    return datetime.fromisoformat(str(text)).astimezone(UTC)
+
+
+def at_path(row: Any, path: str) -> Any:
+    """A field of a row, also of a record that it looks up to (`ON_Invoice__r.Name`); None where there is none."""
+    value: Any = row
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def digest_of(values: Iterable[Any]) -> str:
+    """Equal for equal values: numbers of one value may come with a different number of zeros."""
+    plain = [format(value.normalize(), "f") if hasattr(value, "normalize") else value for value in values]
+    return hashlib.sha256(json.dumps(plain, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def _written(places: dict[str, Place]) -> str:
+    return json.dumps({name: [p.at.isoformat(), p.id, p.seen.isoformat()] for name, p in places.items()})

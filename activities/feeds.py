@@ -52,6 +52,10 @@ class Runs(Protocol):
 
     async def start_late_payment(self, late: LatePaymentInput) -> None: ...
 
+    async def hint_goods(self, order_key: str, what: str) -> bool:
+        """Tell the run of the order's goods. False when it has ended or never was."""
+        ...
+
 
 class FeedActivities(Feeds):
     def __init__(
@@ -201,6 +205,8 @@ class FeedActivities(Feeds):
     async def _pass_on(self, source: Source, change: Change) -> None:
         if change.what == "shop-order":
             await self._pass_on_shop_order(source, change)
+        elif change.what == "fulfillment":
+            await self._runs.hint_goods(change.order_key, change.what)
         elif not await self._runs.hint(change.order_key, change.what) and change.what == "entry":
             known = await self._ledger.order(change.order_key)
             # Also where the run ended without a result, as when it was terminated: money is never left unseen.

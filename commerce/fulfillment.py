@@ -111,10 +111,14 @@ class Shipment(Model):
 
 
 class LineProgress(Model):
-    """One line's quantities in the ERP. What is packed is still allocated; what is shipped is neither."""
+    """One line's quantities in the ERP. What is packed is still allocated; what is shipped is neither.
+
+    `intangible`: a service or a download. Nothing of it leaves the house, whatever the ERP counts as shipped.
+    """
 
     line: str
     sku: str
+    intangible: bool = False
     ordered: Count
     cancelled: Count = ZERO
     allocated: Count = ZERO
@@ -127,7 +131,7 @@ class LineProgress(Model):
     @property
     def open(self) -> Decimal:
         """What is still to leave the house."""
-        return max(self.ordered - self.cancelled - self.shipped, ZERO)
+        return ZERO if self.intangible else max(self.ordered - self.cancelled - self.shipped, ZERO)
 
     @property
     def state(self) -> State:
@@ -180,7 +184,9 @@ def overall(reading: Fulfillment, delivered: frozenset[str] = frozenset()) -> St
     """The order's state: that of the line that is least far. `delivered` are shipments that the carrier handed over."""
     if reading.cancelled or all(line.state is State.CANCELLED for line in reading.lines):
         return State.CANCELLED
-    states = [line.state for line in reading.lines if line.state is not State.CANCELLED]
+    states = [line.state for line in reading.lines if line.state is not State.CANCELLED and not line.intangible]
+    if not states:
+        return State.DELIVERED  # only services and downloads: there is nothing to wait for
     least = min(states, key=_FAR.index)
     if least is not State.DISPATCHED:
         return least

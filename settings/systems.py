@@ -7,6 +7,9 @@ from typing import Any
 
 from activities.changes import Listener, Source
 from activities.financialforce.activities import FinancialForce
+from activities.financialforce.feed import FinancialForceGoods, FinancialForceNotifications
+from activities.financialforce.fulfillment import FinancialForceFulfillment
+from activities.financialforce.settings import FinancialForceSettings
 from activities.financialforce.statements import FinancialForceStatements
 from activities.juston.activities import JustOnBilling, JustOnPayments
 from activities.juston.feed import JustOnEntries, JustOnInvoices
@@ -76,6 +79,8 @@ def listeners(settings: Settings) -> dict[str, Listener]:
             found[name] = MagentoListener(system.settings, system=name)
         elif isinstance(system.settings, JustOnSettings) and system.settings.webhook_secret is not None:
             found[name] = JustOnNotifications(system.settings, system=name)
+        elif isinstance(system.settings, FinancialForceSettings) and system.settings.webhook_secret is not None:
+            found[name] = FinancialForceNotifications(system.settings, system=name)
     return found
 
 
@@ -96,6 +101,7 @@ def _magento(connected: Connected, name: str, settings: Any, ledger: Ledger) -> 
 
 def _financialforce(connected: Connected, name: str, settings: Any, ledger: Ledger) -> None:
     erp = FinancialForce(settings, system=name)
+    goods = FinancialForceFulfillment(settings, system=name, client=erp.client)
     connected.activities[name] = [
         erp.find_customer,
         erp.find_items,
@@ -103,10 +109,14 @@ def _financialforce(connected: Connected, name: str, settings: Any, ledger: Ledg
         erp.book_receipt,
         erp.book_refund,
         erp.cancel_order,
+        goods.look_at_fulfillment,
+        goods.cancel_lines,
+        goods.request_transfer,
     ]
     connected.probes[name] = erp.client.probe
     connected.setup_checks[name] = erp.verify_setup
     connected.readers[name] = FinancialForceStatements(settings, erp.client, system=name)
+    connected.sources.append(FinancialForceGoods(settings, system=name, client=erp.client))
     connected.closers.append(erp.close)
 
 

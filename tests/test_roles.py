@@ -13,6 +13,8 @@ from activities.changes import Feeds
 from activities.control import Control
 from activities.feeds import FeedActivities
 from activities.financialforce.activities import FinancialForce
+from activities.financialforce.fulfillment import FinancialForceFulfillment
+from activities.fulfillment import ErpFulfillment
 from activities.juston.activities import JustOnBilling, JustOnPayments
 from activities.ledger.activities import LedgerActivities
 from activities.ledger.database import engine_for
@@ -28,10 +30,18 @@ from tests.sandbox_process import Sandbox
 from tests.settings.sample import sandbox_environment
 
 ROOT = Path(__file__).resolve().parents[1]
-ROLES: dict[str, type] = {"storefront": Storefront, "erp": Erp, "payments": Payments, "billing": Billing}
+ROLES: dict[str, tuple[type, ...]] = {
+    "storefront": (Storefront,),
+    "erp": (Erp, ErpFulfillment),
+    "payments": (Payments,),
+    "billing": (Billing,),
+}
+# Roles whose steps have another prefix than the role's own name.
+PREFIXES: dict[type, str] = {Feeds: "feed", ErpFulfillment: "erp"}
 FILLERS: list[tuple[type, type]] = [
     (Storefront, MagentoActivities),
     (Erp, FinancialForce),
+    (ErpFulfillment, FinancialForceFulfillment),
     (Payments, JustOnPayments),
     (Billing, JustOnBilling),
     (Notify, NotifyActivities),
@@ -82,7 +92,7 @@ def test_activity_names_are_unique_and_say_their_role() -> None:
     assert len(names) == len(set(names))
     for role, _ in FILLERS:
         prefixes = {_name(method).partition(".")[0] for method in steps(role).values()}
-        assert prefixes == {"feed" if role is Feeds else role.__name__.lower()}
+        assert prefixes == {PREFIXES.get(role, role.__name__.lower())}
 
 
 def test_every_argument_and_result_is_one_model() -> None:
@@ -102,7 +112,9 @@ async def test_each_kind_of_system_registers_all_steps_of_its_roles(sandbox: San
     engine = engine_for("postgresql://127.0.0.1:9/none")  # never asked
     connected = connect_systems(settings, Ledger(engine))
     for name, system in settings.systems.items():
-        wanted = {_name(method) for role in FILLS[system.kind] for method in steps(ROLES[role]).values()}
+        wanted = {
+            _name(method) for role in FILLS[system.kind] for part in ROLES[role] for method in steps(part).values()
+        }
         of_system = [e for e in connected.activities if connected.system_of.get(e, e) == name]
         registered = [_name(method) for endpoint in of_system for method in connected.activities[endpoint]]
         assert sorted(registered) == sorted(wanted), name

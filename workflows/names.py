@@ -20,6 +20,10 @@ def checkout_id(order_key: str) -> str:
     return f"checkout:{order_key}"
 
 
+def fulfillment_id(order_key: str) -> str:
+    return f"fulfillment:{order_key}"
+
+
 def late_payment_id(order_key: str) -> str:
     return f"late-payment:{order_key}"
 

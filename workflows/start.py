@@ -32,6 +32,7 @@ from workflows.names import (
     checkout_id,
     endpoint_id,
     feed_id,
+    fulfillment_id,
     late_payment_id,
     reconciliation_id,
 )
@@ -104,6 +105,16 @@ class EngineRuns:
             if err.status is RPCStatusCode.NOT_FOUND:
                 return False
             raise _refusal(err) from None
+        return True
+
+    async def hint_goods(self, order_key: str, what: str) -> bool:
+        """Tell the run of an order's goods. False when there is none."""
+        try:
+            await self._client.get_workflow_handle(fulfillment_id(order_key)).signal("hint", what)
+        except RPCError as err:
+            if err.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
         return True
 
     async def start_late_payment(self, late: LatePaymentInput) -> None:

@@ -31,6 +31,8 @@ def _text(field: str, size: int) -> Limit:
 
 KEY = _text("external id of the org", 255)
 LINE_TITLE = _text("title of a sales order line", 255)
+CANCELLATIONS = _text("cancellations of a sales order line", 32768)
+TRANSFER_REASON = _text("reason of a transfer request", 255)
 ORDER_DATA = _text("order data of a sales order", 131072)
 CUSTOMER_PURCHASE_ORDER = _text("SCMC__Sales_Order__c.SCMC__Customer_Purchase_Order__c", 80)
 EXISTING_SO_NUMBER = _text("SCMC__Sales_Order__c.SCMC__Existing_SO_Number__c", 80)

@@ -26,6 +26,12 @@ from commerce.totals import gross_total, tax_total
 ORDER = "SCMC__Sales_Order__c"
 ORDER_LINE = "SCMC__Sales_Order_Line_Item__c"
 ADDRESS = "SCMC__Customer_Address__c"
+SHIPPING = "SCMC__Shipping__c"
+BOX = "SCMC__Box__c"
+PICK = "SCMC__Pick_list_Detail__c"
+PICKLIST = "SCMC__Picklist__c"
+TRANSFER = "SCMC__Transfer_Request__c"
+TRANSFER_LINE = "SCMC__Transfer_Request_Line__c"
 CASH_ENTRY = "c2g__codaCashEntry__c"
 CASH_LINE = "c2g__codaCashEntryLineItem__c"
 
@@ -135,6 +141,7 @@ def line_fields(line: ErpLine, names: FieldNames, *, item_id: str) -> dict[str, 
         "SCMC__Quantity__c": line.quantity,
         "SCMC__Price__c": line.price,
         names.line_title: line.title,
+        names.ordered_quantity: line.quantity,
     }
 
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from activities.financialforce import limits
-from activities.financialforce.mapping import CASH_ENTRY, CASH_LINE, ORDER, ORDER_LINE
+from activities.financialforce.mapping import CASH_ENTRY, CASH_LINE, ORDER, ORDER_LINE, TRANSFER, TRANSFER_LINE
 from activities.financialforce.records import Records
 from activities.financialforce.settings import FinancialForceSettings
 from activities.salesforce.client import SalesforceClient
@@ -23,16 +23,25 @@ class Needed(NamedTuple):
 def needed(settings: FinancialForceSettings) -> tuple[Needed, ...]:
     names = settings.fields
     size = limits.EXTERNAL_ID_CHARACTERS
+    transfers = (
+        Needed(TRANSFER, names.transfer_key, 255, key=True, unique=True),
+        Needed(TRANSFER, names.transfer_order, 129),
+        Needed(TRANSFER, names.transfer_reason, limits.TRANSFER_REASON.size),
+        Needed(TRANSFER_LINE, names.transfer_line_key, 255, key=True, unique=True),
+    )
     return (
         Needed("Account", names.customer_key, 64, key=True, unique=True),
         Needed(ORDER, names.order_key, 129, key=True, unique=True),
         Needed(ORDER, names.order_data, limits.ORDER_DATA.size),
         Needed(ORDER_LINE, names.line_key, 194, key=True, unique=True),
         Needed(ORDER_LINE, names.line_title, limits.LINE_TITLE.size),
+        Needed(ORDER_LINE, names.ordered_quantity),
+        Needed(ORDER_LINE, names.cancellations, limits.CANCELLATIONS.size),
         Needed(CASH_ENTRY, "c2g__ExternalId__c", size, key=True, unique=True),
         Needed(CASH_LINE, "c2g__ExternalId__c", size, key=True, unique=True),
         Needed(CASH_ENTRY, "c2g__Reference__c", limits.CASH_REFERENCE.size),
         Needed(CASH_ENTRY, "c2g__TriggerPosting__c"),
+        *(transfers if settings.fulfillment.transfers else ()),
     )
 
 

@@ -86,6 +86,9 @@ class Engine:
         self.told.append((order_key, what))
         return True
 
+    async def hint_goods(self, order_key: str, what: str) -> bool:
+        return await self.hint(f"goods of {order_key}", what)
+
     async def start_late_payment(self, late: LatePaymentInput) -> None:
         self.late.append(late)
 

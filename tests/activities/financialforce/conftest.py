@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from activities.financialforce.activities import FinancialForce
+from activities.financialforce.fulfillment import FinancialForceFulfillment
 from activities.financialforce.settings import FinancialForceSettings
 from activities.salesforce.settings import SalesforceSettings
 from tests.sandbox_process import Sandbox
@@ -19,7 +20,7 @@ def settings_for(org: Sandbox, **changes: Any) -> FinancialForceSettings:
         login_url=org.url("salesforce"),
         client_id=given["client_id"],
         client_secret=given["client_secret"],
-        timeout_seconds=10,
+        timeout_seconds=30,
     )
     banks = {code: f"Bank {code}" for code in CURRENCIES}
     return FinancialForceSettings(**{"salesforce": salesforce, "bank_accounts": banks, **changes})
@@ -37,3 +38,8 @@ async def erp(org: Sandbox) -> AsyncIterator[FinancialForce]:
     yield erp
     org.no_faults("salesforce")
     await erp.close()
+
+
+@pytest.fixture
+def goods(org: Sandbox, erp: FinancialForce) -> FinancialForceFulfillment:
+    return FinancialForceFulfillment(settings_for(org), system="ff-de", client=erp.client)

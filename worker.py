@@ -21,22 +21,26 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.endpoints import EndpointActivities, GateKeeper
+from activities.endpoints import EndpointActivities, GateKeeper, Hours
 from activities.feeds import FeedActivities
 from activities.ledger.activities import LedgerActivities
 from activities.ledger.database import engine_for, migrate
 from activities.ledger.endpoints import EndpointBook
+from activities.ledger.notices import NoticeBook
 from activities.ledger.reconciliations import ReconciliationBook
 from activities.ledger.store import Ledger
-from activities.notify.activities import MailOperators, NotifyActivities
+from activities.notify.activities import NotifyActivities
+from activities.notify.chat import ChatRoom
 from activities.notify.mail import Mailer
+from activities.notify.notices import Notices
 from activities.reconcile_books import ReconcileBooks
 from activities.reconcile_own import ReconcilerActivities, engine_run_of
 from activities.watch import EndpointNote, WatchPlan
 from commerce.failures import SystemFailure
+from commerce.windows import read_window
 from settings.connect import connect, missing_search_attributes
 from settings.load import ConfigError, load
-from settings.model import Settings, System
+from settings.model import Settings, System, records_endpoint
 from settings.systems import Connected, connect_systems
 from settings.telemetry import end_telemetry, set_up_telemetry
 from workflows.change_feed import ChangeFeed
@@ -84,7 +88,15 @@ async def run(
         portals = {code: store.portal for code, store in settings.stores.items() if store.portal}
         notify = NotifyActivities(ledger, mailer, portals)
         stack.push_async_callback(notify.close)
-        operators = MailOperators(mailer, settings.mail)
+        operators = Notices(
+            NoticeBook(engine),
+            mailer,
+            settings.mail,
+            [ChatRoom(url.get_secret_value()) for url in settings.notices.urls],
+            give_up_after=timedelta(hours=settings.notices.give_up_hours),
+        )
+        telling = asyncio.create_task(operators.run())
+        stack.callback(telling.cancel)
         control = LedgerActivities(ledger, settings.plans(), operators)
         feeds = FeedActivities(
             ledger,
@@ -96,7 +108,8 @@ async def run(
         )
         book = EndpointBook(engine)
         plans = {endpoint: _watch_plan(settings, connected, endpoint) for endpoint in connected.probes}
-        watch = EndpointActivities(client, book, connected.probes, plans, f"holdfast@{os.getpid()}")
+        hours = {endpoint: _hours(settings, connected, endpoint) for endpoint in connected.probes}
+        watch = EndpointActivities(client, book, connected.probes, plans, f"holdfast@{os.getpid()}", hours)
         keeper = asyncio.create_task(GateKeeper(book, runs.suspect).run())
         stack.callback(keeper.cancel)
         reports = ReconciliationBook(engine)
@@ -159,6 +172,7 @@ async def run(
         await _release(runs, book, watch, [endpoint for endpoint in connected.probes if endpoint not in watched])
         for endpoint in watched:
             await runs.start_watch(endpoint)
+            await runs.refresh_watch(endpoint)
         reviver = asyncio.create_task(_keep_watched(runs, watched))
         stack.callback(reviver.cancel)
         for source in connected.sources:
@@ -218,6 +232,15 @@ def _system_worker(
         max_task_queue_activities_per_second=system.per_second,
         graceful_shutdown_timeout=GRACE,
     )
+
+
+def _hours(settings: Settings, connected: Connected, endpoint: str) -> Hours:
+    system = _system_of(settings, connected, endpoint)
+    # A system that is two endpoints takes writes at the same hours at both only where its records are: the hosted
+    # payment service gives links around the clock.
+    keeps_records = endpoint == records_endpoint(connected.system_of.get(endpoint, endpoint), system.kind)
+    windows = system.write_windows if keeps_records else ()
+    return Hours(tuple(read_window(text) for text in windows), system.write_windows_zone)
 
 
 def _watch_plan(settings: Settings, connected: Connected, endpoint: str) -> WatchPlan:

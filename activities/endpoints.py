@@ -3,6 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from temporalio import activity
 from temporalio.api.enums.v1 import TaskQueueType
@@ -12,11 +15,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.gate import gate, probing
+from activities.held import held_by
 from activities.ledger.endpoints import EndpointBook
 from activities.steps import patient_step
-from activities.watch import EndpointNote, Endpoints, Found, Held, RateSet, SetRate, Watch, WatchPlan
+from activities.watch import EndpointNote, Endpoints, Found, Held, PlanAsked, RateSet, SetRate, Watch, WatchPlan
 from commerce.failures import SystemFailure
-from commerce.money import Money
+from commerce.windows import Window, opening
 
 log = logging.getLogger("holdfast.endpoints")
 
@@ -26,6 +30,14 @@ PROBE_LIMIT = 20.0  # seconds that one probe may take
 CHECK_LIMIT = 12.0  # two of these fit into the half minute of a control step; else a system that hangs is never down
 _REFUSALS = frozenset({RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.INVALID_ARGUMENT})
 Probe = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Hours:
+    """When a system takes writes."""
+
+    windows: tuple[Window, ...]
+    zone: str
 
 
 class EndpointActivities(Endpoints):
@@ -38,17 +50,25 @@ class EndpointActivities(Endpoints):
         probes: Mapping[str, Probe],
         plans: Mapping[str, WatchPlan],
         identity: str,
+        hours: Mapping[str, Hours] = MappingProxyType({}),
     ) -> None:
         self._client = client
         self._book = book
         self._probes = probes
         self._plans = plans
         self._identity = identity
+        self._hours = hours
 
     @activity.defn(name="endpoint.plan")
     @patient_step
-    async def plan(self, endpoint: str) -> WatchPlan:
-        return self._plans.get(endpoint, WatchPlan())
+    async def plan(self, asked: PlanAsked) -> WatchPlan:
+        plan, hours = self._plans.get(asked.endpoint, WatchPlan()), self._hours.get(asked.endpoint)
+        if hours is None:
+            return plan
+        stands = opening(hours.windows, hours.zone, asked.at)
+        until = stands.until.astimezone(ZoneInfo(hours.zone)) if stands.until else None
+        words = f"{until:%a %Y-%m-%d %H:%M} {hours.zone}" if until else ""
+        return plan.model_copy(update={"opening": stands, "until_words": words})
 
     @activity.defn(name="endpoint.watch")
     async def watch(self, task: Watch) -> Found:
@@ -103,10 +123,7 @@ class EndpointActivities(Endpoints):
     @activity.defn(name="endpoint.held")
     @patient_step
     async def held(self, endpoint: str) -> Held:
-        query = f'WaitingOn = "{endpoint}" AND ExecutionStatus = "Running"'
-        keys = [run.id.partition(":")[2] async for run in self._client.list_workflows(query, limit=10_000)]
-        amounts, oldest = await self._book.money_of(keys)
-        return Held(orders=len(keys), money=tuple(Money(minor=m, currency=c) for c, m in amounts), oldest=oldest)
+        return await held_by(self._client, self._book, endpoint)
 
     @activity.defn(name="endpoint.note")
     @patient_step
@@ -143,7 +160,7 @@ class GateKeeper:
         gate.on_trouble = self._trouble
         while True:
             try:
-                gate.closed = await self._book.closed()
+                gate.closed, gate.no_writes = await self._book.held_back()
             except SystemFailure as failure:
                 log.warning("the gate stays as it is: %s", failure)
             except Exception:  # a keeper that ends would leave a closed gate closed for ever

@@ -18,16 +18,20 @@ _probing: ContextVar[bool] = ContextVar("probing", default=False)
 
 
 class Gate:
-    """`closed` maps an endpoint to the reason. `on_trouble` hears of a run of failures, once per run."""
+    """`closed` and `no_writes` map an endpoint to the reason: nothing may reach it, or no write.
+
+    `on_trouble` hears of a run of failures, once per run.
+    """
 
     def __init__(self) -> None:
         self.closed: Mapping[str, str] = {}
+        self.no_writes: Mapping[str, str] = {}
         self.on_trouble: Callable[[str, str], None] | None = None
         self._failures: dict[str, int] = {}
 
-    def check(self, endpoint: str, tried: str) -> None:
+    def check(self, endpoint: str, tried: str, *, writes: bool = False) -> None:
         """Raises SystemFailure (TRANSIENT) when the endpoint is held back and this call is no probe."""
-        reason = self.closed.get(endpoint)
+        reason = self.closed.get(endpoint) or (self.no_writes.get(endpoint) if writes else None)
         if reason is None or _probing.get():
             return
         raise SystemFailure(

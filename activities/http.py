@@ -56,7 +56,7 @@ async def send(
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
         request.headers.update(carrier)
-        gate.check(system, tried)
+        gate.check(system, tried, writes=writes)
         try:
             response = await client.send(request, auth=auth, follow_redirects=False)
         except httpx2.RequestError as err:

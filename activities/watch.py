@@ -6,8 +6,10 @@ from temporalio import activity
 
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
+from commerce.windows import Opening
 
-State = Literal["up", "down", "recovering", "paused"]
+State = Literal["up", "down", "recovering", "paused", "closed"]
+"""`closed`: outside its configured windows nothing is written to it; reads go on."""
 
 
 class Watch(Model):
@@ -40,20 +42,36 @@ class RateSet(Model):
 
 
 class Held(Model):
-    """What waits for an endpoint: open orders, their money per currency, and the time of the oldest."""
+    """What waits for an endpoint.
+
+    `orders` are open orders that rest at it (the engine's search), with their money per currency and the time of the
+    oldest. `steps` is the engine's own, approximate count of steps in the endpoint's queue, and `step_since` when the
+    oldest of these came in; a step between two tries is in neither. They overlap: an order may have several steps, and
+    a step beside the way (the shop's note on an order that waits for the ERP) belongs to an order that rests elsewhere.
+    """
 
     orders: int = 0
     money: tuple[Money, ...] = ()
     oldest: UtcDatetime | None = None
+    steps: int = 0
+    step_since: UtcDatetime | None = None
 
     def words(self) -> str:
+        return f"{self._orders()}; {self._steps()}"
+
+    def _orders(self) -> str:
         if not self.orders:
-            return "no order waits for it"
+            return "no order rests at it"
         money = ", ".join(str(amount) for amount in self.money)
         since = f", the oldest since {self.oldest:%Y-%m-%d %H:%M} UTC" if self.oldest else ""
-        return (
-            f"{self.orders} order{'s' if self.orders > 1 else ''} wait{'' if self.orders > 1 else 's'}: {money}{since}"
-        )
+        some = "1 order waits" if self.orders == 1 else f"{self.orders} orders wait"
+        return f"{some} for it: {money}{since}"
+
+    def _steps(self) -> str:
+        if not self.steps:
+            return "its queue is empty"
+        since = f", the oldest since {self.step_since:%Y-%m-%d %H:%M} UTC" if self.step_since else ""
+        return f"about {self.steps} step{'s are' if self.steps > 1 else ' is'} in its queue{since}"
 
 
 class EndpointNote(Model):
@@ -68,16 +86,26 @@ class EndpointNote(Model):
 
 
 class WatchPlan(Model):
-    """How one endpoint is watched. Durations in seconds; `ramp` in steps per second."""
+    """How one endpoint is watched. Durations in seconds; `ramp` in steps per second.
+
+    `opening` is how its windows stood at the time that was asked for, `until_words` its end in the system's own zone.
+    """
 
     probe_every: float = 15
     ramp: tuple[float, ...] = (1, 2, 5, 10)
     ramp_step: float = 10
+    opening: Opening = Opening()
+    until_words: str = ""
+
+
+class PlanAsked(Model):
+    endpoint: str
+    at: UtcDatetime
 
 
 class Endpoints:
     @activity.defn(name="endpoint.plan")
-    async def plan(self, endpoint: str) -> WatchPlan:
+    async def plan(self, asked: PlanAsked) -> WatchPlan:
         raise NotImplementedError
 
     @activity.defn(name="endpoint.watch")

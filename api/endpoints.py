@@ -9,21 +9,17 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.ledger.endpoints import EndpointBook
-from activities.watch import EndpointNote
 from api.auth import Approver, Operator
 from api.backing import Backing, Base
 from api.body import json_body, read_model
 from api.errors import ErrorAnswer, Refusal
 from api.orders import Reason
+from api.standing import EndpointList, standing
 from commerce.model import Model, UtcDatetime
 from workflows.endpoint_watch import EndpointWatch, Pause, Resume
 
 router = APIRouter(tags=["systems"])
 WITHIN = timedelta(seconds=10)
-
-
-class EndpointList(Model):
-    endpoints: tuple[EndpointNote, ...]
 
 
 class PauseBody(Model):
@@ -42,7 +38,7 @@ class Switched(Model):
 
 @router.get("/v1/endpoints", summary="How the connected systems stand, and what waits for them")
 async def endpoints(backing: Base, caller: Operator) -> EndpointList:
-    return EndpointList(endpoints=tuple(await EndpointBook(backing.ledger.engine).all()))
+    return await standing(backing)
 
 
 @router.post(
@@ -60,8 +56,8 @@ async def pause(endpoint: str, request: Request, backing: Base, caller: Approver
 
 @router.post(
     "/v1/endpoints/{endpoint}/resume",
-    summary="End a pause",
-    responses={409: {"model": ErrorAnswer, "description": "The system is not paused"}},
+    summary="End a pause, or open a system outside its window",
+    responses={409: {"model": ErrorAnswer, "description": "The system is neither paused nor closed"}},
     openapi_extra=json_body("ResumeBody", {"done": {"value": {"reason": "closing is done"}}}),
 )
 async def resume(endpoint: str, request: Request, backing: Base, caller: Approver) -> Switched:

@@ -15,6 +15,8 @@ from cli.screen import Screen
 from cli.trouble import ATTENTION, GOOD, wrong_use
 from cli.words import age, money
 
+PLANNED = ("up", "closed")  # nobody needs to look
+
 
 def endpoints(api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
     """Show how the connected systems stand, and what waits for them.
@@ -53,7 +55,7 @@ def resume(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """End a pause; what waited drains in steps.
+    """End a pause, or open a system outside its window; what waited drains in steps.
 
     Example: starter.py resume financialforce
     """
@@ -73,14 +75,16 @@ def read_time(text: str) -> datetime:
 
 async def _endpoints(client: Api, screen: Screen) -> int:
     async with client as api:
-        notes = (await api.need("/v1/endpoints"))["endpoints"]
-    screen.json({"endpoints": notes})
-    away = [note for note in notes if note["state"] != "up"]
+        answer = await api.need("/v1/endpoints")
+    notes = answer["endpoints"]
+    screen.json(answer)
+    away = [note for note in notes if note["state"] not in PLANNED]
     if not screen.as_json:
         table = Table(box=None, pad_edge=False)
         for name in ("system", "state", "for"):
             table.add_column(name, no_wrap=True)
         table.add_column("orders", justify="right")
+        table.add_column("steps", justify="right")
         table.add_column("money that waits", no_wrap=True, justify="right")
         table.add_column("why", overflow="fold")
         for note in notes:
@@ -91,13 +95,25 @@ async def _endpoints(client: Api, screen: Screen) -> int:
                 note["state"],
                 age(note["since"]),
                 str(held["orders"]),
+                str(held["steps"]),
                 amounts or "-",
                 Text(note["reason"]),
             )
         screen.out.print(table)
+        screen.out.print(
+            "orders: open orders whose next step waits for the system; steps: about how many the engine keeps in its "
+            f"queue. Mails and portal messages in their queue: {answer['notify']['steps']}",
+            style="dim",
+        )
+        if not answer["counted_now"]:
+            screen.out.print("Temporal does not answer: this was counted when each state last changed", style="yellow")
     if away:
         screen.verdict(f"{len(away)} of {len(notes)} systems are not up", ATTENTION)
         return ATTENTION
+    closed = [note["endpoint"] for note in notes if note["state"] == "closed"]
+    if closed:
+        screen.verdict(f"all {len(notes)} systems are well; outside their windows: {', '.join(closed)}", GOOD)
+        return GOOD
     screen.verdict(f"all {len(notes)} systems are up", GOOD)
     return GOOD
 

@@ -11,8 +11,9 @@ from activities.control import Plan
 from activities.financialforce.settings import FinancialForceSettings
 from activities.juston.settings import JustOnSettings
 from activities.magento.settings import MagentoSettings
-from activities.notify.settings import MailSettings, PortalSettings
+from activities.notify.settings import MailSettings, NoticeSettings, PortalSettings
 from commerce.order import StoreCode
+from commerce.windows import read_window
 
 Kind = Literal["magento", "financialforce", "juston"]
 KINDS: dict[str, type[BaseModel]] = {
@@ -60,7 +61,35 @@ class System(Part):
         default=(1, 2, 5, 10), description="Calls per second after an outage, step by step, before the usual pace"
     )
     recovery_step_seconds: float = Field(default=10, gt=0, le=3600, description="How long each of those steps lasts")
+    write_windows: tuple[str, ...] = Field(
+        default=(),
+        description="When it takes writes, such as Mon-Fri 20:00-06:00; outside nothing is written to it and its queue "
+        "waits; empty: always",
+    )
+    write_windows_zone: str = Field(default="UTC", description="Time zone of these windows, such as Europe/Berlin")
     settings: Any = Field(description="The kind's own settings")
+
+    @field_validator("write_windows")
+    @classmethod
+    def _windows(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            read_window(text)
+        return value
+
+    @field_validator("write_windows_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no time zone; use a name such as Europe/Berlin") from None
+        return value
+
+    @model_validator(mode="after")
+    def _windows_need_a_watch(self) -> "System":
+        if self.write_windows and not self.watch:
+            raise ValueError("write_windows need watch = true: the watch opens and closes the queue")
+        return self
 
 
 class Store(Part):
@@ -232,6 +261,7 @@ class Settings(Part):
     api: ApiSettings
     mail: MailSettings | None = None
     reconciliation: ReconciliationSettings = ReconciliationSettings()
+    notices: NoticeSettings = NoticeSettings()
     systems: dict[SystemName, System] = Field(min_length=1, description="The connected systems by name")
     stores: dict[StoreCode, Store] = Field(min_length=1, description="The shops by store code")
 

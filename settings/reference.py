@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from activities.notify.settings import NoticeSettings
 from settings.model import FILLS, KINDS, Settings, Store, System
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
@@ -34,6 +35,7 @@ def page() -> str:
     parts += _section(
         "reconciliation", "Comparing both sides of every pair by the clock.", _bare(Settings, "reconciliation")
     )
+    parts += _section("notices", "Where operators hear besides mail and log.", NoticeSettings)
     parts += _section("store_defaults", "What every store has unless it says otherwise: any setting of a store.", None)
     parts += _section("stores.<code>", "One shop, by its store code.", Store)
     own = {name: info for name, info in System.model_fields.items() if name != "settings"}

@@ -2,11 +2,13 @@
 
 Down: the server stops dispatching the system's queue, so that no try is burned and no call hits the dead system. Back:
 the dispatch rate is raised in steps, so that a recovering system is not trampled. People are told both times, with what
-is held. Planned maintenance uses the same switch (`pause`, `resume`).
+is held. Planned maintenance uses the same switch (`pause`, `resume`), and so do the system's windows for writes.
+
+A person goes before the plan: a pause lasts through every window, and `resume` opens a closed system until its windows
+say something new. A system that is down when its window opens is down, and people hear of it.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
@@ -17,20 +19,23 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.control import Control, TellOperators
-    from activities.watch import EndpointNote, Endpoints, Found, Held, RateSet, SetRate, State, Watch, WatchPlan
+    from activities.watch import (
+        EndpointNote,
+        Endpoints,
+        Found,
+        Held,
+        PlanAsked,
+        RateSet,
+        SetRate,
+        State,
+        Watch,
+        WatchPlan,
+    )
     from commerce.model import Model, UtcDatetime
     from workflows.names import CONTROL_QUEUE
     from workflows.profiles import control_step
 
-
-class EndpointInput(Model):
-    """State that survives a continue-as-new."""
-
-    endpoint: str
-    state: State = "up"
-    since: UtcDatetime | None = None
-    until: UtcDatetime | None = None
-    reason: str = ""
+HELD_BACK = ("down", "paused", "closed")
 
 
 class Pause(Model):
@@ -42,6 +47,24 @@ class Pause(Model):
 class Resume(Model):
     by: str
     reason: str = ""
+
+
+class EndpointInput(Model):
+    """State that survives a continue-as-new. `pause` and `resume` were asked for and are still to be carried out.
+
+    `planned`: the absence that a recovery ends was planned. `opened_until`: somebody opened it outside its window.
+    """
+
+    endpoint: str
+    state: State = "up"
+    since: UtcDatetime | None = None
+    until: UtcDatetime | None = None
+    reason: str = ""
+    planned: bool = False
+    opened_until: UtcDatetime | None = None
+    pause: Pause | None = None
+    resume: Resume | None = None
+    suspects: int = 0
 
 
 class EndpointView(Model):
@@ -62,23 +85,31 @@ class EndpointWatch:
         self._since: datetime = given.since or workflow.now()
         self._until: datetime | None = given.until
         self._reason = given.reason
-        self._suspects = 0
-        self._pause: Pause | None = None
-        self._resume: Resume | None = None
+        self._planned = given.planned
+        self._opened_until: datetime | None = given.opened_until
+        self._suspects = given.suspects
+        self._seen_suspects = 0
+        self._pause: Pause | None = given.pause
+        self._resume: Resume | None = given.resume
+        self._refresh = False
         self._held_back_by = "server"
         self._plan = WatchPlan()
         self._fresh = given.since is None
 
     @workflow.run
     async def run(self, given: EndpointInput) -> None:
-        self._plan = await workflow.execute_activity_method(
-            Endpoints.plan, self._endpoint, **control_step(f"how {self._endpoint} is watched")
-        )
+        await self._renew_plan()
         if self._fresh:
             await self._enter("up", "the watch starts")
         while not workflow.info().is_continue_as_new_suggested():
-            if self._state == "paused":
+            if self._refresh:
+                await self._take_up_settings()
+            if self._pause is not None:
+                await self._begin_pause(self._pause)
+            elif self._state == "paused":
                 await self._wait_out_pause()
+            elif self._state == "closed":
+                await self._wait_for_window()
             elif self._state == "up":
                 await self._follow_up()
             elif self._state == "down":
@@ -86,104 +117,179 @@ class EndpointWatch:
             else:
                 await self._recover()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new(
-            EndpointInput(
-                endpoint=self._endpoint,
-                state=self._state,
-                since=self._since,
-                until=self._until,
-                reason=self._reason,
-            )
+        workflow.continue_as_new(self._what_goes_on())
+
+    def _what_goes_on(self) -> EndpointInput:
+        return EndpointInput(
+            endpoint=self._endpoint,
+            state=self._state,
+            since=self._since,
+            until=self._until,
+            reason=self._reason,
+            planned=self._planned,
+            opened_until=self._opened_until,
+            pause=self._pause,
+            resume=self._resume,
+            suspects=self._suspects - self._seen_suspects,
         )
 
     # ---- states ------------------------------------------------------------------------------------------------------
 
     async def _follow_up(self) -> None:
-        seen = self._suspects
-        found = await self._watch("up", lambda: self._suspects != seen or self._pause is not None)
-        if self._pause is not None:
-            await self._begin_pause()
-        elif found is None:  # workers report a run of failures: see for ourselves, at once
-            check = await workflow.execute_activity_method(
-                Endpoints.check, self._endpoint, **control_step(f"check {self._endpoint}")
-            )
-            if not check.up:
-                await self._go_down(check.reason)
-        elif not found.up:
+        await self._renew_plan()
+        if self._is_shut():
+            await self._close()
+            return
+        found = await self._watch("up", self._suspected, until=self._plan.opening.until)
+        if self._called():
+            return
+        if self._suspected():  # workers report a run of failures: see for ourselves, at once
+            found = await self._check()
+        if found is not None and not found.up:
             await self._go_down(found.reason)
 
     async def _follow_down(self) -> None:
-        found = await self._watch("down", lambda: self._pause is not None)
-        if self._pause is not None:
-            await self._begin_pause()
-        elif found is not None and found.up:
+        found = await self._watch("down", lambda: False)
+        if self._called() or found is None or not found.up:
+            return
+        await self._renew_plan()
+        if self._is_shut():
+            away = _span(workflow.now() - self._since)
+            await self._close()
+            await self._tell("is back", f"It was away for {away}. It is {self._reason}; work for it waits until then.")
+        else:
             await self._enter("recovering", f"answers again since {workflow.now():%H:%M:%S} UTC")
 
     async def _recover(self) -> None:
         """Raise the rate in steps; a new failure on the way goes back to down."""
         for rate in self._plan.ramp:
             await self._set_rate(rate, f"recovering, {rate:g} steps per second")
-            seen = self._suspects
-            try:
-                await workflow.wait_condition(
-                    lambda seen=seen: self._suspects != seen or self._pause is not None,  # type: ignore[misc]
-                    timeout=timedelta(seconds=self._plan.ramp_step),
-                    timeout_summary=f"{rate:g} steps per second",
-                )
-            except TimeoutError:
+            self._seen_suspects = self._suspects
+            if not await self._wait(self._suspected, self._plan.ramp_step, f"{rate:g} steps per second"):
                 continue
-            if self._pause is not None:
-                await self._begin_pause()
+            if self._called():
                 return
-            check = await workflow.execute_activity_method(
-                Endpoints.check, self._endpoint, **control_step(f"check {self._endpoint}")
-            )
-            if not check.up:
-                await self._go_down(check.reason)
+            found = await self._check()
+            if not found.up:
+                await self._go_down(found.reason)
                 return
         await self._set_rate(None, "recovered")
         down_for = workflow.now() - self._since
         await self._enter("up", f"recovered after {_span(down_for)}")
-        await self._tell("is back", f"It was away for {_span(down_for)}. The backlog drains at its normal pace now.")
+        if not self._planned:
+            text = f"It was away for {_span(down_for)}. The backlog drains at its normal pace now."
+            await self._tell("is back", text)
 
     async def _go_down(self, reason: str) -> None:
         rate = await self._set_rate(0, reason)
-        await self._enter("down", reason)
-        held = await self._held()
+        self._planned = False
+        held = await self._enter("down", reason)
         kept = "" if rate.by_server else f"\n{rate.note}"
         await self._tell(
             "is down",
             f"{reason}\n{_sentence(held)}\nOther systems go on; work goes on by itself when it is back.{kept}",
         )
 
-    async def _begin_pause(self) -> None:
-        pause, self._pause, self._resume = self._pause, None, None
-        if pause is None:
-            return
+    async def _begin_pause(self, pause: Pause) -> None:
+        self._pause = self._resume = None
         await self._set_rate(0, f"paused by {pause.by}: {pause.reason}")
-        self._until = pause.until
-        await self._enter("paused", f"{pause.reason} ({pause.by})")
+        self._until, self._planned = pause.until, False
+        held = await self._enter("paused", f"{pause.reason} ({pause.by})")
         until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
-        await self._tell(f"is paused{until}", f"{pause.reason} ({pause.by})\n{_sentence(await self._held())}")
+        await self._tell(f"is paused{until}", f"{pause.reason} ({pause.by})\n{_sentence(held)}")
 
     async def _wait_out_pause(self) -> None:
-        left = self._until - workflow.now() if self._until else None
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: self._resume is not None or self._pause is not None,
-                timeout=max(left, timedelta(0)) if left is not None else None,
-                timeout_summary="pause ends",
-            )
-        if self._pause is not None:
-            await self._begin_pause()
+        ended = not await self._wait_until(self._until, "pause ends")
+        if self._resume is None and not ended:
             return
-        self._until = None
         by = f"resumed by {self._resume.by}" if self._resume else "the pause ended"
-        await self._enter("recovering", by)
+        self._resume = self._until = None
+        await self._renew_plan()
+        if self._is_shut():
+            await self._close()
+        else:
+            await self._come_back(by)
+
+    async def _close(self) -> None:
+        """Planned, so that nobody is told."""
+        until = f"closed until {self._plan.until_words}" if self._plan.until_words else "closed"
+        await self._set_rate(0, until)
+        self._until, self._planned = self._plan.opening.until, True
+        await self._enter("closed", f"{until}, by its write_windows")
+
+    async def _wait_for_window(self) -> None:
+        ended = not await self._wait_until(self._until, "window opens")
+        if self._resume is None and not ended:
+            return
+        by = f"opened by {self._resume.by}" if self._resume else "its window opens"
+        self._opened_until = self._until if self._resume else None
+        self._resume = self._until = None
+        await self._renew_plan()
+        if self._is_shut():  # other windows were configured meanwhile
+            await self._close()
+        else:
+            await self._come_back(by)
+
+    async def _come_back(self, why: str) -> None:
+        """After it was held back on purpose: what failed meanwhile was not seen."""
+        found = await self._check()
+        if found.up:
+            await self._enter("recovering", why)
+        else:
+            await self._go_down(found.reason)
+
+    async def _take_up_settings(self) -> None:
+        """A worker has started. Its settings may be other ones, and a server may have forgotten what it holds back."""
+        self._refresh = False
+        await self._renew_plan()
+        if self._state in HELD_BACK:
+            await self._set_rate(0, self._reason)
+        if self._state == "closed":
+            if not self._is_shut():
+                self._until = None
+                await self._come_back("its windows were changed")
+            elif self._until != self._plan.opening.until:
+                await self._close()
+
+    # ---- what is asked for, and the plan -----------------------------------------------------------------------------
+
+    def _called(self) -> bool:
+        return self._pause is not None or self._refresh
+
+    def _suspected(self) -> bool:
+        return self._suspects != self._seen_suspects
+
+    def _is_shut(self) -> bool:
+        opened = self._opened_until is not None and workflow.now() < self._opened_until
+        return not self._plan.opening.open and not opened
+
+    async def _wait(self, woken: Callable[[], bool], seconds: float | None, summary: str) -> bool:
+        """Whether something came before the time was over."""
+        try:
+            await workflow.wait_condition(
+                lambda: woken() or self._called(),
+                timeout=timedelta(seconds=max(seconds, 0)) if seconds is not None else None,
+                timeout_summary=summary,
+            )
+        except TimeoutError:
+            return False
+        return True
+
+    async def _wait_until(self, until: datetime | None, summary: str) -> bool:
+        left = (until - workflow.now()).total_seconds() if until else None
+        return await self._wait(lambda: self._resume is not None, left, summary)
+
+    async def _renew_plan(self) -> None:
+        asked = PlanAsked(endpoint=self._endpoint, at=workflow.now())
+        self._plan = await workflow.execute_activity_method(
+            Endpoints.plan, asked, **control_step(f"how {self._endpoint} is watched")
+        )
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 
-    async def _watch(self, state: Literal["up", "down"], interrupted: Callable[[], bool]) -> Found | None:
+    async def _watch(
+        self, state: Literal["up", "down"], interrupted: Callable[[], bool], until: datetime | None = None
+    ) -> Found | None:
         """The long probe. None: something else needs a look first."""
         options = workflow.ActivityConfig(
             task_queue=CONTROL_QUEUE,
@@ -196,12 +302,20 @@ class EndpointWatch:
         running = workflow.start_activity_method(
             Endpoints.watch, Watch(endpoint=self._endpoint, state=state), **options
         )
-        await workflow.wait_condition(lambda: running.done() or interrupted())
+        left = (until - workflow.now()).total_seconds() if until else None
+        await self._wait(lambda: running.done() or interrupted(), left, "its window closes")
         if running.done():
             return await running
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         return None
+
+    async def _check(self) -> Found:
+        self._seen_suspects = self._suspects
+        found: Found = await workflow.execute_activity_method(
+            Endpoints.check, self._endpoint, **control_step(f"check {self._endpoint}")
+        )
+        return found
 
     async def _set_rate(self, rate: float | None, reason: str) -> RateSet:
         task = SetRate(endpoint=self._endpoint, per_second=rate, reason=reason[:200])
@@ -211,25 +325,24 @@ class EndpointWatch:
         self._held_back_by = "server" if done.by_server else "workers"
         return done
 
-    async def _enter(self, state: State, reason: str) -> None:
+    async def _enter(self, state: State, reason: str) -> Held:
         if state != "recovering":  # which belongs to the absence that it ends
             self._since = workflow.now()
         self._state, self._reason = state, reason
         workflow.set_current_details(f"**{state}** — {reason}")
+        held: Held = await workflow.execute_activity_method(
+            Endpoints.held, self._endpoint, **control_step(f"what waits for {self._endpoint}")
+        )
         note = EndpointNote(
             endpoint=self._endpoint,
             state=state,
             reason=reason,
             since=self._since,
             until=self._until,
-            held=await self._held(),
+            held=held,
         )
         await workflow.execute_activity_method(Endpoints.note, note, **control_step(f"{self._endpoint} is {state}"))
-
-    async def _held(self) -> Held:
-        return await workflow.execute_activity_method(
-            Endpoints.held, self._endpoint, **control_step(f"what waits for {self._endpoint}")
-        )
+        return held
 
     async def _tell(self, what: str, text: str) -> None:
         message = TellOperators(
@@ -249,6 +362,11 @@ class EndpointWatch:
         """A worker met a run of failures. The watch sees for itself before it believes it."""
         self._suspects += 1
 
+    @workflow.signal
+    def refresh(self) -> None:
+        """A worker has started, perhaps with other settings."""
+        self._refresh = True
+
     @workflow.update
     async def pause(self, request: Pause) -> str:
         self._pause = request
@@ -261,12 +379,16 @@ class EndpointWatch:
 
     @workflow.update
     async def resume(self, request: Resume) -> str:
+        if self._pause is not None:  # asked for a moment ago, and not carried out yet
+            self._pause = None
+            if self._state not in ("paused", "closed"):
+                return f"{self._endpoint} is not going to be paused"
         self._resume = request
         return f"{self._endpoint} is being resumed"
 
     @resume.validator
     def _may_resume(self, request: Resume) -> None:
-        if self._state != "paused":
+        if self._state not in ("paused", "closed") and self._pause is None:
             raise ApplicationError(f"{self._endpoint} is {self._state}, not paused", type="Impossible")
 
     @workflow.query

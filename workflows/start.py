@@ -154,6 +154,10 @@ class EngineRuns:
             static_summary=f"Health of {endpoint}",
         )
 
+    async def refresh_watch(self, endpoint: str) -> None:
+        """A worker has started: the configuration may be another one."""
+        await self.watch(endpoint).signal(EndpointWatch.refresh)
+
     async def suspect(self, endpoint: str, reason: str) -> None:
         """A worker met a run of failures at the endpoint."""
         await self.watch(endpoint).signal(EndpointWatch.suspect, reason)

@@ -12,6 +12,7 @@ from activities.ledger.database import transaction
 from activities.watch import EndpointNote
 
 CLOSED = ("down", "paused")
+NO_WRITES = ("closed",)
 
 
 class EndpointBook:
@@ -51,11 +52,16 @@ class EndpointBook:
             rows = await db.execute(query.order_by(t.endpoint_notes.c.id.desc()).limit(limit))
             return [EndpointNote.model_validate(note) for note in rows.scalars()]
 
-    async def closed(self) -> dict[str, str]:
-        """Endpoints that no call may reach now, with the reason."""
-        query = select(t.endpoints.c.endpoint, t.endpoints.c.reason).where(t.endpoints.c.state.in_(CLOSED))
+    async def held_back(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Endpoints that no call may reach now, and those that no write may reach, each with the reason."""
+        columns = (t.endpoints.c.endpoint, t.endpoints.c.state, t.endpoints.c.reason)
+        query = select(*columns).where(t.endpoints.c.state.in_((*CLOSED, *NO_WRITES)))
         async with transaction(self._engine) as db:
-            return {row.endpoint: row.reason for row in await db.execute(query)}
+            rows = (await db.execute(query)).all()
+        return (
+            {row.endpoint: row.reason for row in rows if row.state in CLOSED},
+            {row.endpoint: row.reason for row in rows if row.state in NO_WRITES},
+        )
 
     async def money_of(self, order_keys: Sequence[str]) -> tuple[list[tuple[str, int]], datetime | None]:
         """Currency and minor units of these orders together, and when the oldest of them came in."""

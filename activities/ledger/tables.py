@@ -207,7 +207,7 @@ endpoints = Table(
     "endpoints",
     metadata,
     Column("endpoint", Text, primary_key=True),
-    Column("state", Text, nullable=False, comment="up, down, recovering, paused"),
+    Column("state", Text, nullable=False, comment="how it stands, as activities/watch.py names it"),
     Column("reason", Text, nullable=False),
     Column("note", JSONB, nullable=False),
     _at("since"),
@@ -268,4 +268,23 @@ differences = Table(
     Column("explained", Boolean, nullable=False),
     Column("body", JSONB, nullable=False),
     Index("ix_differences_place", "reconciliation", "explained", "id"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("channel", Text, primary_key=True, comment="log, mail, or a chat room by service and digest"),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("order_key", Text, nullable=False, server_default=""),
+    Column("receivers", JSONB, nullable=False, server_default="[]"),
+    Column("state", Text, nullable=False, comment="waiting, sent, given-up"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("reason", Text, nullable=False, server_default="", comment="why the last try failed"),
+    _at("due_at"),
+    _at("sent_at", nullable=True),
+    _at(),
+    Index("ix_notices_due", "channel", "due_at", postgresql_where=text("state = 'waiting'")),
+    Index(None, "at"),
 )

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 import httpx2
 from temporalio import activity
 
-from activities.control import TellOperators
 from activities.http import retry_after, send
 from activities.ledger.store import Ledger
 from activities.notify.mail import Mailer
-from activities.notify.settings import MailSettings, PortalSettings
+from activities.notify.settings import PortalSettings
 from activities.notify.texts import customer_text
 from activities.roles import Notify, TellCustomer, TellPortal
 from activities.steps import step
@@ -110,19 +109,3 @@ class NotifyActivities(Notify):
             )
         await self._ledger.keep_message(task.key, "portal", task.order_key)
         return document
-
-
-class MailOperators:
-    """Operators hear by mail, and always in the log."""
-
-    def __init__(self, mailer: Mailer | None, settings: MailSettings | None) -> None:
-        self._mailer = mailer
-        self._to = settings.operators if settings else ()
-        self._escalation = settings.escalation if settings else ()
-
-    async def tell(self, message: TellOperators) -> None:
-        activity.logger.warning("operators: %s", message.subject)
-        to = (*self._to, *(self._escalation if message.escalated else ()), *message.also)
-        if self._mailer is not None and to:
-            once = tuple(dict.fromkeys(to))
-            await self._mailer.send(message.key, once, message.subject, message.text, datetime.now(UTC))

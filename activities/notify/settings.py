@@ -1,6 +1,8 @@
 """How customers, operators and portals are reached."""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from activities.notify.chat import readable
 
 
 class MailSettings(BaseModel):
@@ -33,3 +35,26 @@ class PortalSettings(BaseModel):
 
     url: str = Field(pattern=r"^https?://[^\s]+$", description="Address that takes POSTed events")
     secret: SecretStr = Field(description="Shared secret of the signature in X-Holdfast-Signature")
+
+
+class NoticeSettings(BaseModel):
+    """Where operators hear besides mail and log. Each address is a secret: it holds the key to a chat room."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    urls: tuple[SecretStr, ...] = Field(
+        default=(),
+        description="Chat rooms and webhooks as Apprise writes them: slack://…, workflows://… (Teams), matrixs://…, "
+        "jsons://… and a hundred others; each is told on its own",
+    )
+    give_up_hours: float = Field(
+        default=72, gt=0, le=720, description="How long a notice that a channel does not take is tried again"
+    )
+
+    @field_validator("urls")
+    @classmethod
+    def _known(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for number, url in enumerate(value):
+            if url.get_secret_value() and not readable(url.get_secret_value()):
+                raise ValueError(f"{number}: not an address that Apprise can read; its pages list how each is written")
+        return value

@@ -9,11 +9,10 @@ from temporalio.service import RPCError
 
 from activities.ledger import tables as t
 from activities.ledger.database import transaction
-from activities.ledger.endpoints import EndpointBook
-from activities.watch import EndpointNote
 from api.auth import Caller
 from api.backing import Backing
 from api.errors import AWAY, Refusal
+from api.standing import EndpointList, standing
 from commerce.documents import CLOSED_STAGES, Stage
 
 OPEN_STAGES = tuple(stage for stage in Stage if stage not in CLOSED_STAGES)
@@ -29,7 +28,7 @@ class Numbers:
     quarantined: int = 0
     waiting_notifications: int = 0
     handovers: int = 0
-    endpoints: list[EndpointNote] = field(default_factory=list)
+    systems: EndpointList = field(default_factory=lambda: EndpointList(endpoints=()))
 
 
 async def count(backing: Backing, caller: Caller) -> Numbers:
@@ -53,7 +52,7 @@ async def count(backing: Backing, caller: Caller) -> Numbers:
         quarantined=states.get("quarantined", 0),
         waiting_notifications=states.get("waiting", 0),
         handovers=waiting,
-        endpoints=await EndpointBook(backing.ledger.engine).all(),
+        systems=await standing(backing),
     )
 
 

@@ -35,11 +35,11 @@ async def test_a_gate_opens_again_after_an_error_that_nobody_foresaw() -> None:
     answers: list[dict[str, str] | Exception] = [{"erp": "down"}, ValueError("odd"), {}]
 
     class Book:
-        async def closed(self) -> dict[str, str]:
+        async def held_back(self) -> tuple[dict[str, str], dict[str, str]]:
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
             if isinstance(answer, Exception):
                 raise answer
-            return answer
+            return answer, {}
 
     async def suspect(endpoint: str, reason: str) -> None:
         raise AssertionError("there is no trouble")

@@ -14,9 +14,8 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope
 from temporalio.testing import ActivityEnvironment
 
-from activities.control import TellOperators
 from activities.ledger.store import Ledger
-from activities.notify.activities import MailOperators, NotifyActivities
+from activities.notify.activities import NotifyActivities
 from activities.notify.mail import Mailer
 from activities.notify.settings import MailSettings
 from activities.roles import TellCustomer
@@ -146,11 +145,10 @@ async def test_without_mail_nobody_is_mailed_and_the_document_says_so(ledger: Le
     assert (await tell(ledger, None, ordered("nobody@example.com"))).status == "no mail configured"
 
 
-async def test_operators_hear_of_a_case_once_each_with_a_subject_of_one_line(sandbox: Sandbox) -> None:
+async def test_a_mail_to_several_people_is_one_mail_with_a_subject_of_one_line(sandbox: Sandbox) -> None:
     to = ("ops-a@example.com", "ops-b@example.com")
-    settings = settings_for(sandbox.url("mail-smtp"), operators=to)
-    message = TellOperators(key="de:1001:1:0", subject="order 1001\nneeds a person", text="Öffnen", order_key="de:1001")
-    await ActivityEnvironment().run(MailOperators(Mailer(settings), settings).tell, message)
+    mailer = Mailer(settings_for(sandbox.url("mail-smtp")))
+    await mailer.send("de:1001:1:0", to, "order 1001\nneeds a person", "Öffnen", NOW)
     [arrived] = await Inbox(sandbox, "ops-b@example.com").mails()
     assert arrived["to"] == list(to)
     assert arrived["subject"] == "order 1001 needs a person"

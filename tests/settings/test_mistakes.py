@@ -62,7 +62,31 @@ MISTAKES = {
     "misspelt at the top": Mistake(
         "[mail]",
         "[mails]",
-        ["mails: is not a setting; did you mean mail? allowed: api, ledger, mail, reconciliation, stores, systems"],
+        [
+            "mails: is not a setting; did you mean mail? allowed: api, ledger, mail, notices, "
+            "reconciliation, stores, systems"
+        ],
+    ),
+    "a window that cannot be read": Mistake(
+        "[systems.erp]\n",
+        '[systems.erp]\nwrite_windows = ["Mon-Fry 20:00-06:00"]\n',
+        [
+            "systems.erp.write_windows: 'Mon-Fry 20:00-06:00': 'Mon-Fry' is no weekday; allowed: Mon, Tue, Wed, Thu, "
+            "Fri, Sat, Sun, daily"
+        ],
+    ),
+    "a zone that is none": Mistake(
+        "[systems.erp]\n",
+        '[systems.erp]\nwrite_windows_zone = "Berlin"\n',
+        [
+            "systems.erp.write_windows_zone: 'Berlin' is not allowed: 'Berlin' is no time zone; use a name such as "
+            "Europe/Berlin"
+        ],
+    ),
+    "a chat room that nobody knows": Mistake(
+        "[systems.shop]",
+        '[notices]\nurls = [{ env = "PASSWORD" }]\n\n[systems.shop]',
+        ["notices.urls: 0: not an address that Apprise can read; its pages list how each is written"],
     ),
     "misspelt in a list": Mistake(
         'role = "portal"',

@@ -41,6 +41,7 @@ def test_the_shipped_file_names_every_variable_that_is_not_set(sandbox: Sandbox)
 def live_environment() -> dict[str, str]:
     names = set(re.findall(r'env = "(\w+)"', LIVE.read_text()))
     values = {name: f"{name.lower()}-of-twenty-four-characters" for name in names}
+    values |= {name: "json://chat.example.com/key" for name in names if name.endswith("_CHAT_URL")}
     return values | {"HOLDFAST_LEDGER_URL": "postgresql://holdfast:secret@db.example.com/holdfast"}
 
 

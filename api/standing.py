@@ -1,0 +1,54 @@
+"""How the connected systems stand: the watch's notes from the ledger, and from the engine what waits at this moment."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.held import held_by, queued
+from activities.ledger.endpoints import EndpointBook
+from activities.watch import EndpointNote, Held
+from api.backing import Backing
+from api.errors import AWAY, Refusal
+from commerce.model import Model
+from workflows.names import NOTIFY, system_queue
+
+_WITHIN = timedelta(seconds=3)
+
+
+class EndpointList(Model):
+    """`notify` is the queue of mails and portal messages, which has no watch: each message is tried on its own.
+
+    `counted_now` False: the engine does not answer, and `held` is what was counted when the state last changed.
+    """
+
+    endpoints: tuple[EndpointNote, ...]
+    notify: Held = Held()
+    counted_now: bool = True
+
+
+async def standing(backing: Backing) -> EndpointList:
+    """Raises SystemFailure while the ledger is away."""
+    book = EndpointBook(backing.ledger.engine)
+    notes = await book.all()
+    try:
+        client = await backing.engine.client()
+        counted = await asyncio.gather(*(_now(client, book, note) for note in notes))
+        steps, since = await queued(client, system_queue(NOTIFY), within=_WITHIN)
+    except Refusal:
+        return EndpointList(endpoints=tuple(notes), counted_now=False)
+    except RPCError as err:
+        if err.status not in AWAY:
+            raise
+        return EndpointList(endpoints=tuple(notes), counted_now=False)
+    return EndpointList(endpoints=tuple(counted), notify=Held(steps=steps, step_since=since))
+
+
+async def _now(client: Client, book: EndpointBook, note: EndpointNote) -> EndpointNote:
+    if note.state == "up":  # orders pass by; only what stays in the queue says something
+        steps, since = await queued(client, system_queue(note.endpoint), within=_WITHIN)
+        held = Held(steps=steps, step_since=since)
+    else:
+        held = await held_by(client, book, note.endpoint, within=_WITHIN)
+    return note.model_copy(update={"held": held})

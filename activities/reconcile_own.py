@@ -172,7 +172,8 @@ class ReconcilerActivities(Reconciler):
                 cases=tuple(cases.get(key, ())),
                 skipped=(*result.get("skipped", ()), *undone),
                 corrected=corrected.get(key, ""),
-                quarantined=quarantined.get(key, ""),
+                quarantine=quarantined[key][0] if key in quarantined else None,
+                quarantined=quarantined[key][1] if key in quarantined else "",
             )
         return found
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 
 from commerce.model import Model, UtcDatetime
-from commerce.reconciliation import PORTAL, Difference, DifferenceKind, Statement, StatementKind
+from commerce.reconciliation import Difference, DifferenceKind, Statement, StatementKind
 
 K = DifferenceKind
 
@@ -14,6 +14,7 @@ class Facts(Model):
 
     `stage`: of its run while `open_since` is set, else the stage it ended in (empty: no run is known). `cases`: ids of
     open cases. `skipped`: steps that a person left out, as `step: reason (who)`. `corrected`: who changed the order.
+    `quarantined`: why it was not taken in, under the number `quarantine`.
     """
 
     stage: str = ""
@@ -22,6 +23,7 @@ class Facts(Model):
     skipped: tuple[str, ...] = ()
     corrected: str = ""
     quarantined: str = ""
+    quarantine: int | None = None
 
 
 # Steps whose leaving-out explains a difference of the pair.
@@ -55,8 +57,8 @@ def advise(difference: Difference, facts: Facts) -> Difference:
     if not explained:
         at_vendor = _remedy(difference, facts)
         remedy = f"{at_vendor}; {remedy}" if remedy else at_vendor
-        if not facts.cases and not facts.stage and not _is_known(difference):
-            command = f"starter.py status {key}"
+        if not facts.cases and facts.quarantine is not None:
+            command = f'starter.py release {facts.quarantine} --reason "…"'
     return difference.model_copy(update={"explained": explained, "command": command, "remedy": remedy})
 
 
@@ -91,10 +93,6 @@ def _against_the_shop(difference: Difference) -> bool:
     return bool(kinds & {StatementKind.SHOP_ORDER, StatementKind.SHOP_INVOICE})
 
 
-def _is_known(difference: Difference) -> bool:
-    return any(one.system == PORTAL for one in difference.left)
-
-
 def _remedy(difference: Difference, facts: Facts) -> str:
     """What a person does, with the names of the documents."""
     key, left, right = difference.order_key, _names(difference.left), _names(difference.right)
@@ -109,9 +107,9 @@ def _remedy(difference: Difference, facts: Facts) -> str:
     if not difference.left:
         return _MISSING_LEFT[difference.pair].format(key=key, right=right)
     if difference.pair == "orders" and facts.quarantined:
-        return f"it is quarantined ({facts.quarantined}): mend that and save the order in the shop again"
+        return f"{left} is quarantined ({facts.quarantined}): mend that, then release it"
     if difference.pair == "orders" and not facts.stage:
-        return f"{left} was never taken in: save the order in the shop again, and the feed takes it in"
+        return f"{left} was never taken in: save it in the shop again, and the feed takes it in"
     return _MISSING_RIGHT[difference.pair].format(key=key, left=left, item=difference.item)
 
 

@@ -214,14 +214,15 @@ class ReconciliationBook:
             rows = await db.execute(query.where(table.c.order_key.in_(list(keys))).order_by(table.c.opened_at))
             return [dict(row) for row in rows.mappings()]
 
-    async def quarantined(self, keys: Sequence[str]) -> dict[str, str]:
-        """The latest reason by order key."""
+    async def quarantined(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Number and reason of what was quarantined last, by order key."""
         table = t.notifications
-        query = select(table.c.reference, table.c.reason).where(
+        query = select(table.c.id, table.c.reference, table.c.reason).where(
             table.c.state == "quarantined", table.c.reference.in_(list(keys))
         )
         async with transaction(self.engine) as db:
-            return {row.reference: row.reason for row in await db.execute(query.order_by(table.c.id))}
+            rows = await db.execute(query.order_by(table.c.id))
+            return {row.reference: (row.id, row.reason) for row in rows}
 
 
 def _known(row: Any) -> KnownReconciliation:

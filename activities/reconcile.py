@@ -6,7 +6,8 @@ from typing import Protocol
 from temporalio import activity
 
 from commerce.model import Model, UtcDatetime
-from commerce.reconciliation import Report, Statement
+from commerce.reconciliation import Statement
+from commerce.reconciliation_report import Report
 
 
 class Period(Model):

@@ -28,19 +28,8 @@ from activities.steps import patient_step
 from commerce.documents import CLOSED_STAGES, Decision, DecisionKind, Stage
 from commerce.money import Money
 from commerce.order import Order
-from commerce.reconciliation import (
-    PAIRS,
-    PORTAL,
-    Difference,
-    Report,
-    Statement,
-    StatementKind,
-    StatementState,
-    Totals,
-    ages,
-    compare,
-    verdict,
-)
+from commerce.reconciliation import PAIRS, PORTAL, Difference, Statement, StatementKind, StatementState, compare
+from commerce.reconciliation_report import Report, Totals, ages, verdict
 from commerce.repair import Facts, advise, reason_of
 from commerce.totals import captured, gross_total, is_on_account
 

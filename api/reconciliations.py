@@ -17,7 +17,8 @@ from api.body import json_body, read_model
 from api.errors import AWAY, Refusal
 from commerce.model import Model, UtcDatetime
 from commerce.order import StoreCode
-from commerce.reconciliation import PAIR_NAMES, Report
+from commerce.reconciliation import PAIR_NAMES
+from commerce.reconciliation_report import Report
 from workflows.names import reconciliation_id
 from workflows.reconciliation import Reconciliation, ReconciliationInput, ReconciliationView
 

@@ -7,10 +7,7 @@ other; for each order and item (one payment's transaction, where a pair is about
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-
-from pydantic import Field
 
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
@@ -115,44 +112,6 @@ class Difference(Model):
     remedy: str = ""
 
 
-@dataclass
-class Tally:
-    """What one pair of one order adds to the totals: documents that count, and their money by currency."""
-
-    left: int = 0
-    right: int = 0
-    canceled: int = 0
-    pending: int = 0
-
-
-class PairMoney(Model):
-    """Minor units of one currency on both sides. `matched`: what stands on both and agrees."""
-
-    currency: str
-    left: int = 0
-    right: int = 0
-    matched: int = 0
-
-    @property
-    def difference(self) -> Money:
-        return Money(minor=self.left - self.right, currency=self.currency)
-
-
-class PairTotals(Model):
-    """One row of the report. `canceled`: canceled on both sides; `pending`: not due yet."""
-
-    pair: str
-    left_name: str
-    right_name: str
-    left: int = 0
-    right: int = 0
-    canceled: int = 0
-    pending: int = 0
-    differences: int = 0
-    explained: int = 0
-    money: tuple[PairMoney, ...] = ()
-
-
 @dataclass(frozen=True)
 class Compared:
     """One pair of one order."""
@@ -198,7 +157,7 @@ def _drop_money_that_came_and_went(of: defaultdict[StatementKind, list[Statement
     for item in {one.item for one in of[StatementKind.PAYMENT]} - booked:
         came = [one for one in of[StatementKind.PAYMENT] if one.item == item]
         went = [one for one in of[StatementKind.REFUND] if one.item == item]
-        if went and _sums(came) == _sums(went):
+        if went and sums_of(came) == sums_of(went):
             for kind in (StatementKind.PAYMENT, StatementKind.REFUND):
                 of[kind] = [one for one in of[kind] if one.item != item]
 
@@ -224,7 +183,7 @@ def _judge(pair: Pair, order_key: str, item: str, lefts: list[Statement], rights
         (pair.left_name, live_left, live_right, pair.left_parts),
         (pair.right_name, live_right, live_left, pair.right_parts),
     ):
-        if len(live) > 1 and not (parts and (not other or _sums(live) == _sums(other) or not _twins(live))):
+        if len(live) > 1 and not (parts and (not other or sums_of(live) == sums_of(other) or not _twins(live))):
             extra = sorted(live, key=lambda one: (one.created_at, one.id))[1:]
             doubled.append(
                 _difference(pair, DifferenceKind.DOUBLED, order_key, item, lefts, rights, side=name, about=extra)
@@ -241,7 +200,7 @@ def _judge(pair: Pair, order_key: str, item: str, lefts: list[Statement], rights
     if left_state is not right_state:
         about = live_left or live_right
         return [_difference(pair, DifferenceKind.STATUS, order_key, item, lefts, rights, about=about, changed=True)]
-    if _sums(live_left) == _sums(live_right):
+    if sums_of(live_left) == sums_of(live_right):
         return []
     return [_amount_differs(pair, order_key, item, live_left, live_right)]
 
@@ -303,7 +262,8 @@ def _live(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     return tuple(one for one in statements if one.state is StatementState.LIVE)
 
 
-def _sums(statements: Iterable[Statement]) -> dict[str, int]:
+def sums_of(statements: Iterable[Statement]) -> dict[str, int]:
+    """Minor units by currency."""
     found: dict[str, int] = {}
     for one in statements:
         found[one.amount.currency] = found.get(one.amount.currency, 0) + one.amount.minor
@@ -311,158 +271,10 @@ def _sums(statements: Iterable[Statement]) -> dict[str, int]:
 
 
 def _sum_in(statements: Iterable[Statement], currency: str) -> Money:
-    return Money(minor=_sums(statements).get(currency, 0), currency=currency)
+    return Money(minor=sums_of(statements).get(currency, 0), currency=currency)
 
 
 def _twins(statements: Sequence[Statement]) -> bool:
     """Whether two of them are over the same amount: one document made twice, not one amount in parts."""
     amounts = [one.amount for one in statements]
     return any(amount in amounts[:i] for i, amount in enumerate(amounts))
-
-
-# ---- totals ----------------------------------------------------------------------------------------------------------
-
-
-class Totals:
-    """Adds up what was compared, pair by pair."""
-
-    def __init__(self) -> None:
-        self._rows = {pair.name: Tally() for pair in PAIRS}
-        self._money: dict[str, dict[str, list[int]]] = {pair.name: {} for pair in PAIRS}
-        self._differences: dict[str, list[int]] = {pair.name: [0, 0] for pair in PAIRS}
-
-    def add(self, compared: Compared) -> None:
-        name = compared.pair.name
-        row, money = self._rows[name], self._money[name]
-        row.left, row.right = row.left + len(compared.left), row.right + len(compared.right)
-        row.canceled, row.pending = row.canceled + compared.canceled, row.pending + compared.pending
-        for side, statements in enumerate((compared.left, compared.right)):
-            for currency, minor in _sums(statements).items():
-                held = money.setdefault(currency, [0, 0, 0])
-                held[side] += minor
-                held[2] += minor if side == 0 and not compared.differences else 0
-
-    def count(self, difference: Difference) -> None:
-        self._differences[difference.pair][bool(difference.explained)] += 1
-
-    def rows(self, pairs: Iterable[Pair]) -> tuple[PairTotals, ...]:
-        return tuple(
-            PairTotals(
-                pair=pair.name,
-                left_name=pair.left_name,
-                right_name=pair.right_name,
-                **vars(self._rows[pair.name]),
-                differences=self._differences[pair.name][0],
-                explained=self._differences[pair.name][1],
-                money=tuple(
-                    PairMoney(currency=currency, left=left, right=right, matched=matched)
-                    for currency, (left, right, matched) in sorted(self._money[pair.name].items())
-                ),
-            )
-            for pair in pairs
-        )
-
-
-class Age(Model):
-    """Unexplained differences of one age."""
-
-    bucket: str
-    differences: int = 0
-    money: tuple[Money, ...] = ()
-
-
-BUCKETS = (("< 1 h", 3600), ("< 1 d", 86_400), ("< 7 d", 7 * 86_400), ("older", None))
-
-
-def bucket_of(since: datetime, now: datetime) -> str:
-    seconds = (now - since).total_seconds()
-    return next(name for name, end in BUCKETS if end is None or seconds < end)
-
-
-def ages(differences: Iterable[Difference], now: datetime) -> tuple[Age, ...]:
-    counts: dict[str, int] = {}
-    money: dict[str, dict[str, int]] = {}
-    for one in differences:
-        name = bucket_of(one.since, now)
-        counts[name] = counts.get(name, 0) + 1
-        held = money.setdefault(name, {})
-        held[one.amount.currency] = held.get(one.amount.currency, 0) + one.amount.minor
-    return tuple(
-        Age(
-            bucket=name,
-            differences=counts.get(name, 0),
-            money=tuple(Money(minor=minor, currency=code) for code, minor in sorted(money.get(name, {}).items())),
-        )
-        for name, _ in BUCKETS
-    )
-
-
-# ---- the report ------------------------------------------------------------------------------------------------------
-
-
-class Report(Model):
-    """One comparison. `differences` counts the unexplained ones. `explained`: how many by reason."""
-
-    id: str
-    since: UtcDatetime
-    until: UtcDatetime
-    store: str = ""
-    pair: str = ""
-    orders: int
-    pairs: tuple[PairTotals, ...]
-    differences: int
-    explained: dict[str, int] = Field(default_factory=dict)
-    ages: tuple[Age, ...]
-    oldest: UtcDatetime | None = None
-    verdict: str
-    at: UtcDatetime
-
-    @property
-    def in_step(self) -> bool:
-        return self.differences == 0
-
-
-def verdict(
-    orders: int,
-    pairs: Sequence[PairTotals],
-    differences: Sequence[Difference],
-    explained: dict[str, int],
-    now: datetime,
-) -> str:
-    """One line: in step or not, by how much, and since when. `orders` are those that agree in everything."""
-    known = ", ".join(f"{number} {reason}" for reason, number in sorted(explained.items()))
-    if differences:
-        oldest = _age(min(one.since for one in differences), now)
-        plural = "s" if len(differences) != 1 else ""
-        tail = f"; also {known}" if known else ""
-        return f"{len(differences)} difference{plural} ({', '.join(_summed(differences))}), oldest {oldest}{tail}"
-    tail = f"; {known}" if known else ""
-    if not orders:
-        return f"in step: nothing else changed{tail}" if known else "in step: nothing changed"
-    money = [Money(minor=one.matched, currency=one.currency) for pair in pairs[:1] for one in pair.money]
-    sums = " and ".join(str(one) for one in money if one)
-    both = f", {sums} on both sides" if sums else ""
-    return f"in step: {orders} order{'s' if orders != 1 else ''}{both}{tail}"
-
-
-def _summed(differences: Sequence[Difference]) -> list[str]:
-    """Such as `1 missing in ERP 99.84 EUR`, the most frequent first."""
-    groups: dict[str, tuple[int, dict[str, int]]] = {}
-    for one in differences:
-        where = f" in {one.side}" if one.side else f" in {one.pair}"
-        number, money = groups.get(f"{one.kind}{where}", (0, {}))
-        held = money | {one.amount.currency: money.get(one.amount.currency, 0) + one.amount.minor}
-        groups[f"{one.kind}{where}"] = (number + 1, held)
-    ordered = sorted(groups.items(), key=lambda entry: (-entry[1][0], entry[0]))
-    return [
-        f"{number} {name} {' and '.join(str(Money(minor=m, currency=c)) for c, m in sorted(money.items()))}"
-        for name, (number, money) in ordered
-    ]
-
-
-def _age(since: datetime, now: datetime) -> str:
-    seconds = max(int((now - since).total_seconds()), 0)
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

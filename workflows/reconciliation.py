@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from commerce.failures import Family
     from commerce.model import Model, UtcDatetime
-    from commerce.reconciliation import Report
+    from commerce.reconciliation_report import Report
     from workflows.names import CONTROL_QUEUE, reconciliation_of, system_queue
     from workflows.profiles import control_step
 

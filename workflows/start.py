@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.changes import LatePaymentInput, RunRefused
 from commerce.documents import CheckoutResult, OrderView
 from commerce.order import Order
-from commerce.reconciliation import Report
+from commerce.reconciliation_report import Report
 from workflows.change_feed import ChangeFeed, FeedInput
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.endpoint_watch import EndpointInput, EndpointWatch

@@ -8,19 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce.money import Money
-from commerce.reconciliation import (
-    PAIRS,
-    Difference,
-    DifferenceKind,
-    Statement,
-    StatementKind,
-    StatementState,
-    Totals,
-    ages,
-    bucket_of,
-    compare,
-    verdict,
-)
+from commerce.reconciliation import PAIRS, Difference, DifferenceKind, Statement, StatementKind, StatementState, compare
+from commerce.reconciliation_report import Totals, ages, bucket_of, verdict
 from commerce.repair import Facts, advise
 
 K, S = StatementKind, StatementState

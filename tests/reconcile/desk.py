@@ -10,7 +10,8 @@ from urllib.parse import quote
 import httpx2
 
 from activities.ledger.reconciliations import ReconciliationBook
-from commerce.reconciliation import Difference, Report
+from commerce.reconciliation import Difference
+from commerce.reconciliation_report import Report
 from tests.flow.world import World
 from workflows.reconciliation import ReconciliationInput
 

@@ -27,7 +27,7 @@ from bench.held_open import held_open
 from bench.links import links
 from bench.machine import machine
 from bench.outage import ERP, outage
-from bench.processes import cpu_by_part, memory
+from bench.processes import OtherWork, cpu_by_part, memory
 from bench.report import report
 from bench.throughput import throughput
 from bench.vendors import Vendors
@@ -118,9 +118,10 @@ def main(options: argparse.Namespace) -> int:
     for name, measure in CLAIMS.items():
         if not options.only or name in options.only:
             tell(f"-- {name}")
-            began = time.monotonic()
+            began, others = time.monotonic(), OtherWork()
             result |= asyncio.run(measure(options))
             result.setdefault("seconds", {})[name] = round(time.monotonic() - began)
+            result.setdefault("others_share", {})[name] = round(others.share(), 2)
             path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if "throughput" in result and "economy" in result:
         result["cost"] = cost.years(result, cost.Prices.read())

@@ -2,7 +2,6 @@
 
 import asyncio
 import statistics
-import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,6 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 from bench.vendors import Vendors
-from commerce.documents import CLOSED_STAGES, OrderView
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.names import checkout_id
 
@@ -78,14 +76,8 @@ async def economy(client: Client, vendors: Vendors, keys: list[str]) -> dict[str
     for key in keys:
         await vendors.pay(key)
         handle = client.get_workflow_handle_for(CheckoutPaymentInvoice.run, checkout_id(key))
-        deadline = time.monotonic() + CLOSED_WITHIN
-        while True:
-            view: OrderView = await handle.query(CheckoutPaymentInvoice.view)
-            if view.stage in CLOSED_STAGES:
-                break
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{key} is still {view.stage.value} after {CLOSED_WITHIN:.0f} s")
-            await asyncio.sleep(0.5)
+        async with asyncio.timeout(CLOSED_WITHIN):
+            await handle.result()
         history = await handle.fetch_history()
         events.append(len(history.events))
         sizes.append(sum(event.ByteSize() for event in history.events))

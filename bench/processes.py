@@ -1,6 +1,7 @@
 """What the parts of the stack use, by Linux's own accounts (/proc)."""
 
 import os
+import resource
 from collections import defaultdict
 from pathlib import Path
 
@@ -18,6 +19,33 @@ def cpu_by_part(stack: Stack) -> dict[str, float]:
         for part in stack.household.children
         if part.process is not None
     }
+
+
+class OtherWork:
+    """How much of the processors went to programs outside the benchmark: times measured beside others say little."""
+
+    def __init__(self) -> None:
+        self._busy, self._ours = _busy(), _ours()
+
+    def share(self) -> float:
+        """Of what the processors did since this was made, 0 to 1. Ended children count as ours once they are reaped."""
+        busy = _busy() - self._busy
+        return max(0.0, 1 - (_ours() - self._ours) / busy) if busy else 0.0
+
+
+def _busy() -> float:
+    """Seconds that all processors worked so far."""
+    user, nice, system, _idle, _waiting, *interrupts = (int(ticks) for ticks in _first_line("stat").split()[1:8])
+    return (user + nice + system + sum(interrupts)) / _TICK
+
+
+def _ours() -> float:
+    used = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def _first_line(name: str) -> str:
+    return (PROC / name).read_text().partition("\n")[0]
 
 
 def memory(pid: int) -> dict[str, int]:

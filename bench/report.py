@@ -6,6 +6,7 @@ from typing import Any
 from bench.throughput import HOLDFAST, SAME_ACTIVITIES
 
 AIM = 0.85
+QUIET = 0.1  # what other programs may use
 
 
 def report(result: Mapping[str, Any]) -> str:
@@ -20,6 +21,9 @@ def report(result: Mapping[str, Any]) -> str:
     ):
         if name in result:
             lines += [*tell(result[name]), ""]
+    disturbed = [f"{share:.0%} ({name})" for name, share in result.get("others_share", {}).items() if share > QUIET]
+    if disturbed:
+        lines.append(f"NOT A QUIET MACHINE: other programs used {', '.join(disturbed)} of its work; times say little.")
     return "\n".join([*lines, ", ".join(f"{name} {value}" for name, value in result["machine"].items())])
 
 

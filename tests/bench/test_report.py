@@ -68,3 +68,10 @@ def test_a_claim_that_was_not_measured_is_left_out() -> None:
     text = report({"machine": MEASURED["machine"], "links": MEASURED["links"]})
     assert "payment link" in text
     assert "Memory" not in text
+
+
+def test_a_machine_that_did_other_work_meanwhile_is_not_trusted() -> None:
+    quiet = MEASURED | {"others_share": {"throughput": 0.04}}
+    busy = MEASURED | {"others_share": {"throughput": 0.72, "links": 0.02}}
+    assert "NOT A QUIET MACHINE" not in report(quiet)
+    assert "72% (throughput) of its work" in report(busy)

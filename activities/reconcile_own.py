@@ -60,7 +60,9 @@ class ReconcilerActivities(Reconciler):
     @patient_step
     async def begin(self, ask: Ask) -> Course:
         await self._book.begin(ask, keep=self._keep)
-        return Course(endpoints=self._endpoints, period=Period(since=ask.since - self._overlap, until=ask.until))
+        # Systems stamp in whole seconds, rounded down.
+        since = (ask.since - self._overlap).replace(microsecond=0)
+        return Course(endpoints=self._endpoints, period=Period(since=since, until=ask.until))
 
     @activity.defn(name="reconcile.find_keys")
     @patient_step

@@ -1,6 +1,7 @@
 """Every write under trouble: what a path of the table is, and how a hundred orders go through it."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,9 @@ class Path:
     @property
     def activity(self) -> str:
         return self.name.split(":")[0]
+
+    def covers(self, vendor: str, method: str, path: str) -> bool:
+        return (self.vendor, self.method) == (vendor, method) and re.search(self.path, path) is not None
 
     def rule(self, kind: str, **options: Any) -> dict[str, Any]:
         return {"kind": kind, "match": {"method": self.method, "path": self.path}, **options}

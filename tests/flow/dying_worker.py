@@ -1,8 +1,8 @@
 """A worker that kills itself at step boundaries, and is started again each time: `python -m tests.flow.dying_worker`.
 
 DEATHS names a file with `{workflow id: n}`: the process dies once when n steps of that run are done or under way and
-the next one is about to start, before the engine hears of that. DIED names the file in which every death is noted before
-it comes. It ends with SIGTERM.
+the next one is about to start, before the engine hears of that. DIED names the file in which every death is noted
+before it comes. It ends with SIGTERM.
 """
 
 import asyncio

@@ -22,8 +22,9 @@ from workflows.names import WORKFLOW_QUEUE, checkout_id
 # More than a checkout has steps, so that none is left out: the orders past the last step are not disturbed.
 ORDERS = 18
 FEWEST_STEPS = 10
-WITHIN = 300.0
+WITHIN = 600.0
 LOOK_EVERY = 1.0
+VENDORS = ("magento", "salesforce", "juston")
 
 
 async def test_a_worker_killed_at_every_step_boundary_leaves_the_books_of_an_undisturbed_checkout(
@@ -40,10 +41,6 @@ async def test_a_worker_killed_at_every_step_boundary_leaves_the_books_of_an_und
     try:
         await _all_end(world, keys)
     finally:
-        import shutil
-
-        shutil.copy(stand.logs / "dying-worker.log", "/tmp/dying.log")
-        shutil.copy(died, "/tmp/died.txt")
         await lives.stop()
     for number, key in enumerate(keys, start=1):
         assert await world.books(key) == UNDISTURBED, f"killed after {number} steps"
@@ -51,9 +48,6 @@ async def test_a_worker_killed_at_every_step_boundary_leaves_the_books_of_an_und
     assert boundaries == list(range(1, len(boundaries) + 1))
     assert len(boundaries) >= FEWEST_STEPS
     _every_write_is_in_the_table(stand, since)
-
-
-VENDORS = ("magento", "salesforce", "juston")
 
 
 def _every_write_is_in_the_table(stand: Stand, since: dict[str, int]) -> None:

@@ -153,7 +153,7 @@ class TransferBook:
             free = number(row["SCMC__Quantity__c"]) - number(row["SCMC__Quantity_Allocated__c"])
             there[sku] = there.get(sku, ZERO) + free
         short = [
-            f"{asked:f} of {sku} are asked for, {max(there.get(sku, ZERO), ZERO):f} are free"
+            f"{asked:f} of {sku} are asked for, {max(there.get(sku, ZERO), ZERO).normalize():f} are free"
             for sku, asked in _by_sku(task).items()
             if there.get(sku, ZERO) < asked
         ]

@@ -7,10 +7,11 @@ are read comes again. What was seen before comes again too: who reads a feed tel
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from activities.salesforce.client import SalesforceClient, quote
 from commerce.failures import Family, SystemFailure
@@ -21,18 +22,23 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Place:
-    """Where a stream goes on: rows from `at`, after `id` where the pass is under way; `seen` is the latest stamp."""
+    """Where a stream goes on: rows from `at`, after `id` where the pass is under way; `seen` is the latest stamp.
+
+    `done`: this stream is at the end of the pass and waits for the others. If it began anew at once, two streams with a
+    full page of overlap could keep one pass going for ever.
+    """
 
     at: datetime
     id: str
     seen: datetime
+    done: bool = False
 
     def after(self, last: tuple[datetime, str] | None, *, more: bool, overlap: timedelta) -> "Place":
         """The place behind a page whose last row is `last` (stamp and id); `more`: the pass is not at its end."""
         seen = max(self.seen, last[0]) if last is not None else self.seen
         if more and last is not None:
             return Place(last[0], last[1], seen)
-        return Place(max(seen - overlap, BEGINNING), "", seen)
+        return Place(max(seen - overlap, BEGINNING), "", seen, done=True)
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,21 @@ class Stream:
         )
 
 
+class _Row(NamedTuple):
+    """A row as it was seen."""
+
+    stream: str
+    id: str
+    stamp: datetime
+
+
 class Streams:
     """Follows up to five streams with one cursor, a JSON text of places by stream name: one call for each page.
 
     `start` is where a feed begins that has no cursor; with `deleted`, rows that went to the recycle bin count as
-    changed.
+    changed. While nothing changes, the rows of the overlap come again with each pass. A row is left out once it was
+    passed on (its page's cursor came back) and stayed the same for as long as the overlap reaches: until then another
+    change may still be committed under the same stamp.
     """
 
     def __init__(
@@ -75,6 +91,7 @@ class Streams:
         overlap: timedelta,
         page: int,
         deleted: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._streams = streams
@@ -84,27 +101,41 @@ class Streams:
         self._overlap = overlap
         self._page = page
         self._deleted = deleted
+        self._clock = clock
+        self._passed_on: dict[_Row, float] = {}  # when each was seen first
+        self._on_its_way: dict[_Row, float] = {}
+        self._written = ""
 
     async def follow(self, cursor: str | None) -> tuple[list[str], str, bool]:
         """Distinct values of the streams' columns, the cursor behind them, and whether a pass goes on."""
         places = self._places(cursor)
-        queries = {stream.name: stream.soql(places[stream.name], self._page) for stream in self._streams}
+        self._passed_on = self._passed_on | self._on_its_way if cursor == self._written else {}
+        self._on_its_way = {}
+        now = self._clock()
+        going = [stream for stream in self._streams if not places[stream.name].done]
+        queries = {stream.name: stream.soql(places[stream.name], self._page) for stream in going}
         found = await self._client.query_many(
             queries, tried=f"read what changed in {', '.join(queries)}", deleted=self._deleted
         )
         values: dict[str, None] = {}
-        going_on = False
-        for stream in self._streams:
+        for stream in going:
             rows = found[stream.name]
             for row in rows:
+                seen = _Row(stream.name, str(row["Id"]), stamp_of(at_path(row, stream.stamp)))
                 changed = at_path(row, stream.column)
-                if changed:
+                first = self._passed_on.get(seen)
+                if changed and (first is None or now - first < self._overlap.total_seconds()):
                     values[str(changed)] = None
-            more = len(rows) >= self._page
+                self._on_its_way[seen] = now if first is None else first
             last = (stamp_of(at_path(rows[-1], stream.stamp)), str(rows[-1]["Id"])) if rows else None
+            more = len(rows) >= self._page
             places[stream.name] = places[stream.name].after(last, more=more, overlap=self._overlap)
-            going_on = going_on or more
-        return list(values), _written(places), going_on
+        going_on = not all(place.done for place in places.values())
+        if not going_on:
+            places = {name: replace(place, done=False) for name, place in places.items()}
+            self._passed_on = {row: at for row, at in self._passed_on.items() if row.stamp >= places[row.stream].at}
+        self._written = _written(places)
+        return list(values), self._written, going_on
 
     def _places(self, cursor: str | None) -> dict[str, Place]:
         places = {stream.name: Place(self._start, "", self._start) for stream in self._streams}
@@ -114,8 +145,10 @@ class Streams:
             data = json.loads(cursor)
             for name in places:
                 if name in data:
-                    at, last, seen = data[name]
-                    places[name] = Place(datetime.fromisoformat(at), str(last), datetime.fromisoformat(seen))
+                    at, last, seen, *done = data[name]
+                    places[name] = Place(
+                        datetime.fromisoformat(at), str(last), datetime.fromisoformat(seen), done == [True]
+                    )
         except (ValueError, TypeError) as err:
             raise SystemFailure(
                 Family.BUG,
@@ -152,4 +185,4 @@ def digest_of(values: Iterable[Any]) -> str:
 
 
 def _written(places: dict[str, Place]) -> str:
-    return json.dumps({name: [p.at.isoformat(), p.id, p.seen.isoformat()] for name, p in places.items()})
+    return json.dumps({name: [p.at.isoformat(), p.id, p.seen.isoformat(), p.done] for name, p in places.items()})

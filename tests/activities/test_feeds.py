@@ -234,6 +234,15 @@ async def test_what_is_told_several_times_is_read_once_and_again_when_it_is_told
     assert feed.shop.fetched == ["7", "7"]
 
 
+async def test_news_of_goods_goes_to_the_run_of_the_goods(feed: Feed) -> None:
+    change = Change(order_key=ORDER.key, what="fulfillment", digest="shipped")
+    feed.shop.changes = [change, change]
+    feed.start()
+    await feed.swept()
+    await feed.stop()
+    assert feed.engine.told == [(f"goods of {ORDER.key}", "fulfillment")]
+
+
 async def test_the_feed_goes_on_where_it_was_left(feed: Feed) -> None:
     feed.shop.changes = [placed(str(number)) for number in range(4)]
     feed.start()

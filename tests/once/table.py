@@ -4,6 +4,8 @@ from tests.once.rig import Path
 
 BOOK_ORDER = Path("erp.book_order", "salesforce", "POST", r"/composite/graph$")
 CANCEL_ORDER = Path("erp.cancel_order", "salesforce", "PATCH", r"/sobjects/SCMC__Sales_Order__c/\w+$", bodiless=True)
+CANCEL_LINES = Path("erp.cancel_lines", "salesforce", "POST", r"/composite/graph$")
+REQUEST_TRANSFER = Path("erp.request_transfer", "salesforce", "POST", r"/composite/graph$")
 BOOK_RECEIPT = Path("erp.book_receipt", "salesforce", "POST", r"/composite$")
 BOOK_REFUND = Path("erp.book_refund", "salesforce", "POST", r"/composite$")
 # A link that was lost with its answer is of no use: the untouched entry is canceled, and a new one is made.
@@ -21,6 +23,8 @@ CANCEL_SHOP_ORDER = Path("storefront.cancel_order", "magento", "POST", r"/orders
 PATHS = (
     BOOK_ORDER,
     CANCEL_ORDER,
+    CANCEL_LINES,
+    REQUEST_TRANSFER,
     BOOK_RECEIPT,
     BOOK_REFUND,
     ENSURE_ENTRY,
@@ -37,4 +41,12 @@ PATHS = (
 # Messages to people go out at least once, each under a key of its own: test_messages.py.
 MESSAGES = frozenset({"notify.customer", "notify.portal"})
 # Steps that write nothing anywhere: test_every_write.py watches them.
-READS = frozenset({"erp.find_customer", "erp.find_items", "payments.look_at_entry", "billing.find_invoice"})
+READS = frozenset(
+    {
+        "erp.find_customer",
+        "erp.find_items",
+        "erp.look_at_fulfillment",
+        "payments.look_at_entry",
+        "billing.find_invoice",
+    }
+)

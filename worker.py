@@ -26,11 +26,14 @@ from activities.feeds import FeedActivities
 from activities.ledger.activities import LedgerActivities
 from activities.ledger.database import engine_for, migrate
 from activities.ledger.endpoints import EndpointBook
+from activities.ledger.fulfillment import FulfillmentBook, FulfillmentLedger
+from activities.ledger.handovers import HandOvers
 from activities.ledger.notices import NoticeBook
 from activities.ledger.reconciliations import ReconciliationBook
 from activities.ledger.store import Ledger
 from activities.notify.activities import NotifyActivities
 from activities.notify.chat import ChatRoom
+from activities.notify.goods import GoodsMail
 from activities.notify.mail import Mailer
 from activities.notify.notices import Notices
 from activities.reconcile_books import ReconcileBooks
@@ -48,12 +51,13 @@ from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.endpoint_watch import EndpointWatch
 from workflows.late_payment import LatePayment
 from workflows.names import CONTROL_QUEUE, NOTIFY, WORKFLOW_QUEUE, system_queue
+from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 from workflows.reconciliation import Reconciliation
 from workflows.schedules import set_reconciliation
 from workflows.start import EngineRuns
 
 log = logging.getLogger("holdfast.worker")
-WORKFLOWS = [CheckoutPaymentInvoice, LatePayment, ChangeFeed, EndpointWatch, Reconciliation]
+WORKFLOWS = [CheckoutPaymentInvoice, OrderFulfillmentTracking, LatePayment, ChangeFeed, EndpointWatch, Reconciliation]
 GRACE = timedelta(seconds=20)
 REVIVE_EVERY = 60.0  # seconds
 
@@ -110,6 +114,8 @@ async def run(
         plans = {endpoint: _watch_plan(settings, connected, endpoint) for endpoint in connected.probes}
         hours = {endpoint: _hours(settings, connected, endpoint) for endpoint in connected.probes}
         watch = EndpointActivities(client, book, connected.probes, plans, f"holdfast@{os.getpid()}", hours)
+        goods = FulfillmentLedger(FulfillmentBook(engine), settings.plans(), settings.goods_plans())
+        goods_mail = GoodsMail(ledger, mailer)
         keeper = asyncio.create_task(GateKeeper(book, runs.suspect).run())
         stack.callback(keeper.cancel)
         reports = ReconciliationBook(engine)
@@ -141,6 +147,8 @@ async def run(
                     control.keep_documents,
                     control.plan_for,
                     control.tell_operators,
+                    goods.take_up,
+                    goods.keep,
                     feeds.follow,
                     watch.plan,
                     watch.watch,
@@ -160,7 +168,7 @@ async def run(
             Worker(
                 client,
                 task_queue=system_queue(NOTIFY),
-                activities=[notify.customer, notify.portal],
+                activities=[notify.customer, notify.portal, goods_mail.goods],
                 max_concurrent_activities=10,
                 graceful_shutdown_timeout=GRACE,
             ),
@@ -175,6 +183,8 @@ async def run(
             await runs.refresh_watch(endpoint)
         reviver = asyncio.create_task(_keep_watched(runs, watched))
         stack.callback(reviver.cancel)
+        taking_up = asyncio.create_task(HandOvers(ledger, runs.start_fulfillment).run())
+        stack.callback(taking_up.cancel)
         for source in connected.sources:
             await runs.start_feed(source.name)
         nightly = settings.reconciliation

@@ -18,7 +18,7 @@ class Change(Model):
     """
 
     order_key: str
-    what: Literal["shop-order", "entry", "billing", "fulfillment"]
+    what: Literal["shop-order", "entry", "billing", "fulfillment", "parcel"]
     digest: str
     at: UtcDatetime | None = None
     order: Order | None = None

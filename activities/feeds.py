@@ -56,6 +56,8 @@ class Runs(Protocol):
         """Tell the run of the order's goods. False when it has ended or never was."""
         ...
 
+    async def start_fulfillment(self, order_key: str) -> None: ...
+
 
 class FeedActivities(Feeds):
     def __init__(
@@ -205,8 +207,8 @@ class FeedActivities(Feeds):
     async def _pass_on(self, source: Source, change: Change) -> None:
         if change.what == "shop-order":
             await self._pass_on_shop_order(source, change)
-        elif change.what == "fulfillment":
-            await self._runs.hint_goods(change.order_key, change.what)
+        elif change.what in ("fulfillment", "parcel"):
+            await self._pass_on_goods(change)
         elif not await self._runs.hint(change.order_key, change.what) and change.what == "entry":
             known = await self._ledger.order(change.order_key)
             # Also where the run ended without a result, as when it was terminated: money is never left unseen.
@@ -214,10 +216,20 @@ class FeedActivities(Feeds):
                 late = LatePaymentInput(order_key=known.key, store=known.store, number=known.number)
                 await self._runs.start_late_payment(late)
 
+    async def _pass_on_goods(self, change: Change) -> None:
+        """A late change on an order whose run has ended starts it again. Before the hand-over nobody needs to hear."""
+        if await self._runs.hint_goods(change.order_key, change.what):
+            return
+        known = await self._ledger.order(change.order_key)
+        if known is not None and known.stage == Stage.COMPLETED.value:
+            await self._runs.start_fulfillment(change.order_key)
+
     async def _pass_on_shop_order(self, source: Source, change: Change) -> None:
         if change.shop_canceled:
             # Also where the ledger has no order yet: its run may have started a moment ago.
-            if not await self._runs.hint(change.order_key, "shop-canceled"):
+            if await self._runs.hint(change.order_key, "shop-canceled"):
+                return
+            if not await self._runs.hint_goods(change.order_key, "shop-canceled"):
                 await self._cancelled_too_late(source, change)
         elif change.order is not None and await self._ledger.order(change.order_key) is None:
             await self._runs.start_checkout(change.order)

@@ -4,14 +4,18 @@ Beside `activities.roles`, by the same rules: single durable steps, each an ensu
 `commerce.failures.SystemFailure`. The workflow `order_fulfillment_tracking` knows these and nothing else.
 """
 
+from datetime import date
 from decimal import Decimal
+from typing import Literal
 
+from pydantic import Field
 from temporalio import activity
 
-from commerce.documents import Document, Undone
-from commerce.fulfillment import Fulfillment, Portion, Shipment, Transfer
+from activities.control import Plan
+from commerce.documents import Case, Document, Event, Undone
+from commerce.fulfillment import Fulfillment, LineProgress, Portion, Shipment, State, Transfer
 from commerce.model import Model, UtcDatetime
-from commerce.order import Quantity
+from commerce.order import Order, Quantity
 
 # ---- ERP -------------------------------------------------------------------------------------------------------------
 
@@ -56,6 +60,17 @@ class ErpFulfillment:
     async def request_transfer(self, task: RequestTransfer) -> Transfer:
         """Idempotent by `key`. NEEDS_PERSON when the source has not enough."""
         raise NotImplementedError
+
+
+class AskTransfer(Model):
+    """A person asks for goods of one order from another warehouse. `lines` is quantity by line id."""
+
+    by: str = Field(min_length=1)
+    source: str
+    destination: str
+    lines: dict[str, Quantity]
+    needed_by: UtcDatetime | None = None
+    reason: str
 
 
 # ---- storefront ------------------------------------------------------------------------------------------------------
@@ -114,18 +129,6 @@ class InvoiceShipped(Model):
     tell_customer: bool = False
 
 
-class SayInShop(Model):
-    """A comment on the shop's order, once: `key` is part of the text. `visible`: shown to the buyer."""
-
-    order_key: str
-    store: str
-    number: str
-    shop_id: str
-    key: str
-    text: str
-    visible: bool = False
-
-
 class ShopFulfillment:
     @activity.defn(name="storefront.look_at_order")
     async def look_at_order(self, task: LookAtShop) -> ShopProgress:
@@ -145,10 +148,6 @@ class ShopFulfillment:
         """An invoice over these quantities. Idempotent by the key in its comment."""
         raise NotImplementedError
 
-    @activity.defn(name="storefront.say")
-    async def say(self, task: SayInShop) -> Document:
-        raise NotImplementedError
-
 
 # ---- carriers --------------------------------------------------------------------------------------------------------
 
@@ -164,6 +163,12 @@ class ParcelNews(Model):
     expected_on: UtcDatetime | None = None
 
 
+class Parcels(Model):
+    """The latest news of each number that was asked for; one that the carrier does not know yet is left out."""
+
+    news: tuple[ParcelNews, ...]
+
+
 class LookAtParcels(Model):
     order_key: str
     carrier: str
@@ -172,6 +177,107 @@ class LookAtParcels(Model):
 
 class Carriers:
     @activity.defn(name="carrier.look_at_parcels")
-    async def look_at_parcels(self, task: LookAtParcels) -> tuple[ParcelNews, ...]:
-        """The latest news of each number; a number that the carrier does not know yet is left out."""
+    async def look_at_parcels(self, task: LookAtParcels) -> Parcels:
+        raise NotImplementedError
+
+
+# ---- our own memory --------------------------------------------------------------------------------------------------
+
+
+class FulfillmentPlan(Model):
+    """What the configuration says about the goods of one order. Read once, kept in the run's history.
+
+    `carrier` is the system that tells of parcels, empty where none does: then a dispatched order ends after
+    `delivery_days`. `links` are tracking pages by the carrier's name in lower case, with `{number}`; `""` is for
+    all others.
+    """
+
+    carrier: str = ""
+    links: dict[str, str] = Field(default_factory=dict)
+    shop_mail: bool = False
+    customer_mail: bool = True
+    delivery_days: float = 14
+    look_again_days: float = 7
+
+
+class TakenUp(Model):
+    """All that a run needs to begin: the plans, and what the checkout left."""
+
+    plan: Plan
+    fulfillment: FulfillmentPlan
+    order: Order
+    erp_number: str
+    invoice_number: str
+
+
+class TrackView(Model):
+    number: str
+    link: str = ""
+    said: str = ""
+    expected_at: UtcDatetime | None = None
+    delivered_at: UtcDatetime | None = None
+
+
+class ShipmentView(Model):
+    """One shipment as customers see it."""
+
+    number: str
+    state: State
+    carrier: str
+    service: str
+    tracks: tuple[TrackView, ...]
+    portions: tuple[Portion, ...]
+    dispatched_at: UtcDatetime | None
+    written_back: bool
+
+
+class FulfillmentView(Model):
+    """The goods of one order as portals and operators see them."""
+
+    order_key: str
+    store: str
+    number: str
+    state: State
+    waiting_on: str
+    in_shop: bool = Field(default=False, description="Whether the order lives in a storefront")
+    lines: tuple[LineProgress, ...] = ()
+    shipments: tuple[ShipmentView, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    documents: tuple[Document, ...] = ()
+    timeline: tuple[Event, ...] = ()
+    cases: tuple[Case, ...] = ()
+    skipped: tuple[str, ...] = ()
+    ended: bool = False
+    reason: str = ""
+
+
+class FulfillmentControl:
+    @activity.defn(name="fulfillment.take_up")
+    async def take_up(self, order_key: str) -> TakenUp:
+        """The order that a checkout handed over; notes that it is taken up."""
+        raise NotImplementedError
+
+    @activity.defn(name="fulfillment.keep")
+    async def keep(self, view: FulfillmentView) -> None:
+        """Keep the latest view; with it every list of what is late."""
+        raise NotImplementedError
+
+
+# ---- news ------------------------------------------------------------------------------------------------------------
+
+
+class TellOfGoods(Model):
+    """A mail to the buyer about the goods. `key` makes it one mail even when the step is repeated."""
+
+    key: str
+    template: Literal["dispatched", "delayed", "delivered", "lines-cancelled"]
+    order: Order
+    tracks: tuple[TrackView, ...] = ()
+    portions: tuple[Portion, ...] = ()
+    expected_on: date | None = None
+
+
+class GoodsNews:
+    @activity.defn(name="notify.goods")
+    async def goods(self, task: TellOfGoods) -> Document:
         raise NotImplementedError

@@ -14,6 +14,8 @@ from temporalio.client import (
 from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.fulfillment import FulfillmentView
+from activities.ledger.fulfillment import FulfillmentBook
 from activities.ledger.store import KnownOrder
 from api.backing import Backing
 from api.errors import AWAY, Refusal
@@ -63,6 +65,9 @@ class OrderAnswer(_Standing):
     documents: tuple[Document, ...] = ()
     timeline: tuple[Event, ...] = ()
     result: CheckoutResult | None = None
+    goods: FulfillmentView | None = Field(
+        default=None, description="Shipments, tracking links, expected days and what is open; null before the hand-over"
+    )
     received_at: UtcDatetime | None = None
 
 
@@ -144,7 +149,7 @@ async def order_now(backing: Backing, store: str, number: str) -> OrderAnswer:
     key = f"{store}:{number}"
     known = await backing.ledger.order(key)
     if known is not None and known.stage and known.view is not None:
-        return order_answer(backing, known.view, await _open_cases(backing, key), known)
+        return await _ended(backing, known.view, known)
     try:
         client = await backing.engine.client()
         view = await _ask_run(client, key)
@@ -165,12 +170,22 @@ async def order_now(backing: Backing, store: str, number: str) -> OrderAnswer:
     except WorkflowQueryRejectedError as err:
         again = await backing.ledger.order(key)
         if again is not None and again.stage and again.view is not None:
-            return order_answer(backing, again.view, await _open_cases(backing, key), again)
+            return await _ended(backing, again.view, again)
         status = err.status.name.lower() if err.status else "closed"
         if again is None:
             raise not_found(key) from None
         return await _without_run(backing, again, lost=f"its run was {status} from outside")
     return order_answer(backing, view, view.cases, known)
+
+
+async def _ended(backing: Backing, view: OrderView, known: KnownOrder) -> OrderAnswer:
+    """An order whose checkout has ended, with its goods as they were last kept."""
+    answer = order_answer(backing, view, await _open_cases(backing, known.key), known)
+    goods = await FulfillmentBook(backing.ledger.engine).view(known.key)
+    if goods is None or goods.ended or answer.cases:
+        return answer.model_copy(update={"goods": goods})
+    waiting = f", waiting for {goods.waiting_on}" if goods.waiting_on else ""
+    return answer.model_copy(update={"goods": goods, "next": f"The goods are {goods.state.value}{waiting}."})
 
 
 def not_found(key: str) -> Refusal:

@@ -16,6 +16,7 @@ from api import (
     bulk,
     checkouts,
     endpoints,
+    goods,
     health,
     orders,
     oversight,
@@ -34,6 +35,7 @@ log = logging.getLogger("holdfast.api")
 TAGS = [
     {"name": "checkouts", "description": "Place an order, get its payment link"},
     {"name": "orders", "description": "Where an order stands, what it waits for, and how to stop it"},
+    {"name": "goods", "description": "Goods on their way, what of them is late, transfers between warehouses"},
     {"name": "parked cases", "description": "What needs a person, and the decisions that move it"},
     {"name": "systems", "description": "How the connected systems stand, and planned maintenance"},
     {"name": "reconciliation", "description": "Both sides of every pair, compared in the systems themselves"},
@@ -73,7 +75,7 @@ def create_app(backing: Backing) -> FastAPI:
     )
     app.state.backing = backing
     tell_errors(app)
-    of_orders = (checkouts, orders, bulk, parked)
+    of_orders = (checkouts, orders, goods, bulk, parked)
     for room in (*of_orders, endpoints, reconciliations, webhooks, returns, quarantine, oversight, health, reference):
         app.include_router(room.router)
     app.openapi = lambda: reference.describe(app)  # type: ignore[method-assign]

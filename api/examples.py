@@ -123,6 +123,14 @@ RELEASE_EXAMPLES: dict[str, Any] = {
     "The cause is mended": {"reason": "the store is configured"},
     "Settled by hand": {"reason": "the documents were undone by hand", "drop": True},
 }
+TRANSFER_EXAMPLES: dict[str, Any] = {
+    "From the other warehouse": {
+        "source": "Basel",
+        "destination": "Hamburg",
+        "lines": {"1": "2"},
+        "reason": "sold out in Hamburg",
+    }
+}
 CANCEL_EXAMPLES: dict[str, Any] = {"Cancel": {"reason": "ordered by mistake"}}
 ERROR_EXAMPLES: dict[str, Any] = {
     "409": {

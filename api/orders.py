@@ -11,6 +11,7 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.fulfillment import FulfillmentView
 from api.answers import Found, OrderAnswer, found, not_found, order_answer, order_now
 from api.auth import Portal
 from api.backing import Backing, Base
@@ -20,6 +21,7 @@ from api.examples import CANCEL_EXAMPLES
 from commerce.documents import CancelRequest, Stage
 from commerce.model import Model
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
+from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 
 router = APIRouter(tags=["orders"])
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
@@ -83,6 +85,8 @@ async def cancel_order(backing: Backing, store: str, number: str, asked: CancelR
     key = f"{store}:{number}"
     known = await backing.ledger.order(key)
     if known is not None and known.stage:
+        if known.stage == Stage.COMPLETED.value and await cancel_goods(backing, store, number, asked) is not None:
+            return await order_now(backing, store, number)
         raise _has_ended(key, known.stage)
     handle = (await backing.engine.runs()).checkout(key)
     update_id = hashlib.sha256(f"cancel {asked.model_dump_json()}".encode()).hexdigest()[:40]
@@ -111,3 +115,28 @@ def _has_ended(key: str, stage: str) -> Refusal:
         else "; nothing is left to cancel"
     )
     return Refusal(409, "ended", f"order {key} cannot be cancelled: it has ended as {stage!r}{remedy}")
+
+
+async def cancel_goods(backing: Backing, store: str, number: str, asked: CancelRequest) -> FulfillmentView | None:
+    """Cancel what has not left the house. None: no run follows the order's goods any more. Raises Refusal."""
+    handle = (await backing.engine.runs()).goods(f"{store}:{number}")
+    update_id = hashlib.sha256(f"cancel goods {asked.model_dump_json()}".encode()).hexdigest()[:40]
+    within = timedelta(seconds=backing.settings.api.answer_within_seconds)
+    try:
+        view: FulfillmentView = await handle.execute_update(
+            OrderFulfillmentTracking.cancel, asked, id=update_id, rpc_timeout=within
+        )
+    except WorkflowUpdateFailedError as err:
+        raise goods_refused(store, number, err) from None
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        raise away("the ERP", "the request is kept and carried out when it answers") from None
+    except RPCError as err:
+        if err.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return None
+    return view
+
+
+def goods_refused(store: str, number: str, err: WorkflowUpdateFailedError) -> Refusal:
+    reason = err.cause.message if isinstance(err.cause, ApplicationError) else str(err.cause)
+    return Refusal(409, "too-late", f"order {store}:{number}: {reason}")

@@ -13,6 +13,7 @@ from api.backing import Base
 from api.bulk import RetryBody
 from api.endpoints import PauseBody, ResumeBody
 from api.examples import ERROR_EXAMPLES
+from api.goods import TransferBody
 from api.orders import CancelBody
 from api.pages import CSS, page
 from api.parked import DecisionBody, ReassignBody
@@ -48,6 +49,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
                 RetryBody,
                 ReleaseBody,
                 CancelBody,
+                TransferBody,
                 PauseBody,
                 ResumeBody,
                 ReconciliationBody,

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from cli.checkout import checkout
 from cli.demo.command import demo
 from cli.endpoints import endpoints, pause, resume
+from cli.goods import late, transfer
 from cli.orders import cancel, explain, status
 from cli.parked import parked, reassign, resolve
 from cli.quarantine import quarantine, release
@@ -33,6 +34,8 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str], ...] = (
     (retry, "Retry parked cases by query", "starter.py retry --system erp --reason mended"),
     (quarantine, "List what could not be read", "starter.py quarantine"),
     (release, "Read something of it again", "starter.py release 17 --reason mended"),
+    (late, "List goods that are late", "starter.py late --days 3"),
+    (transfer, "Move goods to ship an order", "starter.py transfer 1001 --line 1=2 --from A --to B"),
     (reconcile, "Compare both sides of every pair", "starter.py reconcile --day 2026-11-21"),
     (endpoints, "Show how the systems stand", "starter.py endpoints"),
     (pause, "Hold a system back", "starter.py pause magento --reason update"),
@@ -54,8 +57,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100},
-    help="Holdfast keeps shop, ERP, payment and billing in step: one document per event, nothing lost.",
-    epilog="Every command takes --json and --help. Exit codes: 0 good, 1 attention needed, 2 wrong use.",
+    help="\b\nHoldfast keeps shop, ERP, payment and billing in step: one document per event, nothing lost.\n"
+    "Every command takes --json and --help. Exit codes: 0 good, 1 attention needed, 2 wrong use.",
 )
 for _function, _does, _example in COMMANDS:
     app.command(_function.__name__, short_help=f"{_does:<32} {_example}")(_function)

@@ -158,6 +158,7 @@ async def _explain(client: Api, name: str, screen: Screen) -> int:
         screen.say("Documents", "bold")
         for document in order["documents"]:
             screen.say(f"  {_document(document)}  {money(document['amount'])}  {document['status']}".rstrip())
+    _say_goods(order.get("goods"), screen)
     screen.say("Now", "bold")
     screen.say(f"  {order['next']}")
     if order["payment_link"]:
@@ -168,6 +169,32 @@ async def _explain(client: Api, name: str, screen: Screen) -> int:
     if order["links"].get("temporal_ui"):
         screen.say(f"  its run: {order['links']['temporal_ui']}")
     return _last_word(order, screen)
+
+
+def _say_goods(goods: dict[str, Any] | None, screen: Screen) -> None:
+    """How far the goods are, line by line and shipment by shipment."""
+    if goods is None:
+        return
+    screen.say(f"Goods: {goods['state']}", "bold")
+    for event in goods["timeline"]:
+        screen.say(f"  {moment(event['at']):%Y-%m-%d %H:%M:%S}  {event['kind']:<7}  {event['text']}")
+    for line in goods["lines"]:
+        counts = ", ".join(
+            f"{line[name]} {name.replace('_', '-')}"
+            for name in ("shipped", "allocated", "back_ordered", "cancelled")
+            if line[name] not in ("0", 0)
+        )
+        promised = f", promised for {line['promised_on']}" if line["promised_on"] else ""
+        screen.say(
+            f"  line {line['line']}  {line['sku']}  {line['ordered']} ordered{', ' * bool(counts)}{counts}{promised}"
+        )
+    for shipment in goods["shipments"]:
+        screen.say(f"  {shipment['number']}  {shipment['state']}  {shipment['carrier']} {shipment['service']}".rstrip())
+        for track in shipment["tracks"]:
+            screen.say(f"    {track['number']}  {track['said']}  {track['link']}".rstrip())
+    for transfer in goods["transfers"]:
+        state = "arrived" if transfer["done"] else "on its way"
+        screen.say(f"  transfer {transfer['number']} {transfer['source']} to {transfer['destination']}: {state}")
 
 
 def _last_word(order: dict[str, Any], screen: Screen) -> int:

@@ -17,6 +17,7 @@ class DocumentKind(StrEnum):
     BILLING_ORDER = "billing order"
     INVOICE = "invoice"
     SHOP_INVOICE = "shop invoice"
+    SHOP_SHIPMENT = "shop shipment"
     SHOP_NOTE = "shop note"
     MAIL = "mail"
     PORTAL_MESSAGE = "portal message"

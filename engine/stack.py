@@ -152,7 +152,7 @@ class Stack:
         self.addresses.sandbox = found
         async with httpx2.AsyncClient(base_url=found["control"], timeout=30) as control:
             systems: dict[str, Any] = (await control.get("/systems")).json()
-            for vendor, hook in (("magento", "magento"), ("salesforce", "juston")):
+            for vendor, hook in (("magento", "magento"), ("salesforce", "juston"), ("carrier", "carrier")):
                 target = {"url": f"http://127.0.0.1:{api_port}/v1/webhooks/{hook}", "secret": notify_secret}
                 (await control.put(f"/systems/{vendor}/notify", json=target)).raise_for_status()
             (await control.put("/clock", json={"auto": True, "speed": 60})).raise_for_status()
@@ -172,6 +172,8 @@ class Stack:
             "SANDBOX_JUSTON_URL": systems["juston"]["url"],
             "SANDBOX_JUSTON_TENANT": pay["tenant"],
             "SANDBOX_JUSTON_TOKEN": pay["token"],
+            "SANDBOX_CARRIER_URL": systems["carrier"]["url"],
+            "SANDBOX_CARRIER_TOKEN": systems["carrier"]["credentials"]["token"],
             "SANDBOX_NOTIFY_SECRET": notify_secret,
             "SANDBOX_MAIL_HOST": host,
             "SANDBOX_MAIL_PORT": mail_port,

@@ -17,7 +17,7 @@ from sandbox.kernel.world import DATA_SETS, World
 from sandbox.vendors import vendors
 
 DEFAULT_PORT = 9100
-PORTS = 8  # control, six vendors, and SMTP
+PORTS = 9  # control, seven vendors, and SMTP
 
 
 def parser() -> argparse.ArgumentParser:

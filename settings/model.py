@@ -7,25 +7,29 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
+from activities.carrier.settings import CarrierSettings
 from activities.control import Plan
 from activities.financialforce.settings import FinancialForceSettings
+from activities.fulfillment import FulfillmentPlan
 from activities.juston.settings import JustOnSettings
 from activities.magento.settings import MagentoSettings
 from activities.notify.settings import MailSettings, NoticeSettings, PortalSettings
 from commerce.order import StoreCode
 from commerce.windows import read_window
 
-Kind = Literal["magento", "financialforce", "juston"]
+Kind = Literal["magento", "financialforce", "juston", "carrier"]
 KINDS: dict[str, type[BaseModel]] = {
     "magento": MagentoSettings,
     "financialforce": FinancialForceSettings,
     "juston": JustOnSettings,
+    "carrier": CarrierSettings,
 }
 # Which role each kind can fill.
 FILLS: dict[str, frozenset[str]] = {
     "magento": frozenset({"storefront"}),
     "financialforce": frozenset({"erp"}),
     "juston": frozenset({"payments", "billing"}),
+    "carrier": frozenset({"carrier"}),
 }
 
 
@@ -33,6 +37,14 @@ def records_endpoint(name: str, kind: str) -> str:
     """The endpoint that keeps a system's records: JustOn's stand in the org, apart from its hosted payment service."""
     return f"{name}-org" if kind == "juston" else name
 
+
+# The carriers' own public tracking pages.
+TRACKING_LINKS = {
+    "dhl": "https://www.dhl.com/global-en/home/tracking.html?tracking-id={number}",
+    "ups": "https://www.ups.com/track?tracknum={number}",
+    "fedex": "https://www.fedex.com/fedextrack/?trknbr={number}",
+    "usps": "https://tools.usps.com/go/TrackConfirmAction?tLabels={number}",
+}
 
 SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 ApiRole = Literal["portal", "operator", "approver"]
@@ -135,6 +147,28 @@ class Store(Part):
     customer_mail: bool = Field(default=True, description="Whether Holdfast mails the buyer")
     accept_on_account: bool = Field(default=True, description="Whether company buyers with terms may buy on account")
     portal: PortalSettings | None = Field(default=None, description="Where the store's portal hears of its orders")
+    carrier: SystemName | None = Field(
+        default=None,
+        description="System that tells how parcels get on; empty: an order ends some days after its dispatch",
+    )
+    goods_mail: bool = Field(
+        default=True, description="Whether Holdfast mails the buyer on dispatch, delay and delivery; off for backfills"
+    )
+    shop_mail: bool = Field(
+        default=False, description="Whether the shop mails the buyer itself when a shipment is written to it"
+    )
+    delivery_days: float = Field(
+        default=14,
+        gt=0,
+        le=365,
+        description="Days after the last dispatch until an order ends without news of delivery",
+    )
+    look_again_days: float = Field(
+        default=7,
+        gt=0,
+        le=90,
+        description="Days of silence after which an order's goods are looked at without being told",
+    )
 
     def plan(self, code: str, api_url: str, systems: Mapping[str, "System"]) -> Plan:
         def records(name: str) -> str:
@@ -161,6 +195,16 @@ class Store(Part):
             case_owner=self.case_owner,
             customer_mail=self.customer_mail,
             accept_on_account=self.accept_on_account,
+        )
+
+    def goods_plan(self, links: Mapping[str, str]) -> FulfillmentPlan:
+        return FulfillmentPlan(
+            carrier=self.carrier or "",
+            links=dict(links),
+            shop_mail=self.shop_mail,
+            customer_mail=self.goods_mail,
+            delivery_days=self.delivery_days,
+            look_again_days=self.look_again_days,
         )
 
 
@@ -264,11 +308,15 @@ class Settings(Part):
     notices: NoticeSettings = NoticeSettings()
     systems: dict[SystemName, System] = Field(min_length=1, description="The connected systems by name")
     stores: dict[StoreCode, Store] = Field(min_length=1, description="The shops by store code")
+    tracking_links: dict[str, str] = Field(
+        default_factory=lambda: dict(TRACKING_LINKS),
+        description="Tracking pages by the carrier's name in lower case, with {number}; the empty name is for others",
+    )
 
     @model_validator(mode="after")
     def _roles_can_be_filled(self) -> "Settings":
         for code, store in self.stores.items():
-            for role in ("storefront", "erp", "payments", "billing"):
+            for role in ("storefront", "erp", "payments", "billing", "carrier"):
                 name = getattr(store, role)
                 if name is None:
                     continue
@@ -296,6 +344,10 @@ class Settings(Part):
                     known = ", ".join(sorted(self.stores))
                     raise ValueError(f"api.tokens.{i}.stores: {code!r} is not a configured store; allowed: {known}")
         return self
+
+    def goods_plans(self) -> dict[str, FulfillmentPlan]:
+        """What holds for the goods of each store's orders."""
+        return {code: store.goods_plan(self.tracking_links) for code, store in self.stores.items()}
 
     def plans(self) -> dict[str, Plan]:
         """The plan of each store. Buyers return to the API, which makes the run look at the entry at once."""

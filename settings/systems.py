@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from activities.carrier.activities import CarrierActivities, CarrierListener, CarrierParcels
+from activities.carrier.client import CarrierClient
+from activities.carrier.settings import CarrierSettings
 from activities.changes import Listener, Source
 from activities.financialforce.activities import FinancialForce
 from activities.financialforce.feed import FinancialForceGoods, FinancialForceNotifications
@@ -17,12 +20,14 @@ from activities.juston.hosted import HostedClient
 from activities.juston.notifications import JustOnNotifications
 from activities.juston.settings import JustOnSettings
 from activities.juston.statements import JustOnStatements
+from activities.ledger.fulfillment import FulfillmentBook
 from activities.ledger.store import Ledger
 from activities.magento.activities import MagentoActivities
 from activities.magento.client import MagentoClient
 from activities.magento.feed import MagentoOrders
 from activities.magento.notifications import MagentoListener
 from activities.magento.settings import MagentoSettings
+from activities.magento.shipping import MagentoShipping
 from activities.magento.statements import MagentoStatements
 from activities.reconcile import Reader
 from activities.salesforce.client import SalesforceClient
@@ -81,17 +86,23 @@ def listeners(settings: Settings) -> dict[str, Listener]:
             found[name] = JustOnNotifications(system.settings, system=name)
         elif isinstance(system.settings, FinancialForceSettings) and system.settings.webhook_secret is not None:
             found[name] = FinancialForceNotifications(system.settings, system=name)
+        elif isinstance(system.settings, CarrierSettings) and system.settings.webhook_secret is not None:
+            found[name] = CarrierListener(system.settings, system=name)
     return found
 
 
 def _magento(connected: Connected, name: str, settings: Any, ledger: Ledger) -> None:
     client = MagentoClient(settings, system=name)
     shop = MagentoActivities(client, system=name, memory=ledger)
+    shipping = MagentoShipping(client, system=name, memory=ledger)
     connected.activities[name] = [
         shop.announce_payment,
         shop.ensure_invoice,
         shop.write_references,
         shop.cancel_order,
+        shipping.look_at_order,
+        shipping.ensure_shipment,
+        shipping.invoice_shipped,
     ]
     connected.probes[name] = client.probe
     connected.sources.append(MagentoOrders(client, system=name))
@@ -144,8 +155,17 @@ def _juston(connected: Connected, name: str, settings: Any, ledger: Ledger) -> N
     connected.closers += [hosted.close, salesforce.close]
 
 
+def _carrier(connected: Connected, name: str, settings: Any, ledger: Ledger) -> None:
+    client = CarrierClient(settings, system=name)
+    connected.activities[name] = [CarrierActivities(client, system=name).look_at_parcels]
+    connected.probes[name] = client.probe
+    connected.sources.append(CarrierParcels(client, FulfillmentBook(ledger.engine), system=name))
+    connected.closers.append(client.close)
+
+
 connectors: dict[str, Callable[[Connected, str, Any, Ledger], None]] = {
     "magento": _magento,
     "financialforce": _financialforce,
     "juston": _juston,
+    "carrier": _carrier,
 }

@@ -9,18 +9,22 @@ from typing import Any
 import pytest
 from temporalio import activity
 
+from activities.carrier.activities import CarrierActivities
 from activities.changes import Feeds
 from activities.control import Control
 from activities.feeds import FeedActivities
 from activities.financialforce.activities import FinancialForce
 from activities.financialforce.fulfillment import FinancialForceFulfillment
-from activities.fulfillment import ErpFulfillment
+from activities.fulfillment import Carriers, ErpFulfillment, FulfillmentControl, GoodsNews, ShopFulfillment
 from activities.juston.activities import JustOnBilling, JustOnPayments
 from activities.ledger.activities import LedgerActivities
 from activities.ledger.database import engine_for
+from activities.ledger.fulfillment import FulfillmentLedger
 from activities.ledger.store import Ledger
 from activities.magento.activities import MagentoActivities
+from activities.magento.shipping import MagentoShipping
 from activities.notify.activities import NotifyActivities
+from activities.notify.goods import GoodsMail
 from activities.roles import Billing, Erp, Notify, Payments, Storefront
 from commerce.model import Model
 from settings.load import load
@@ -31,15 +35,27 @@ from tests.settings.sample import sandbox_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLES: dict[str, tuple[type, ...]] = {
-    "storefront": (Storefront,),
+    "storefront": (Storefront, ShopFulfillment),
     "erp": (Erp, ErpFulfillment),
     "payments": (Payments,),
     "billing": (Billing,),
+    "carrier": (Carriers,),
 }
 # Roles whose steps have another prefix than the role's own name.
-PREFIXES: dict[type, str] = {Feeds: "feed", ErpFulfillment: "erp"}
+PREFIXES: dict[type, str] = {
+    Feeds: "feed",
+    ErpFulfillment: "erp",
+    ShopFulfillment: "storefront",
+    Carriers: "carrier",
+    GoodsNews: "notify",
+    FulfillmentControl: "fulfillment",
+}
 FILLERS: list[tuple[type, type]] = [
     (Storefront, MagentoActivities),
+    (ShopFulfillment, MagentoShipping),
+    (Carriers, CarrierActivities),
+    (GoodsNews, GoodsMail),
+    (FulfillmentControl, FulfillmentLedger),
     (Erp, FinancialForce),
     (ErpFulfillment, FinancialForceFulfillment),
     (Payments, JustOnPayments),
@@ -97,7 +113,12 @@ def test_activity_names_are_unique_and_say_their_role() -> None:
 
 def test_every_argument_and_result_is_one_model() -> None:
     """One in, one out: a field can be added without breaking a history."""
-    plain = {("control.known_outcome", str), ("control.plan_for", str), ("feed.follow", int)}
+    plain = {
+        ("control.known_outcome", str),
+        ("control.plan_for", str),
+        ("feed.follow", int),
+        ("fulfillment.take_up", str),
+    }
     for role, _ in FILLERS:
         for method in steps(role).values():
             arguments, result = _shape(method)

@@ -15,12 +15,14 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.changes import LatePaymentInput, RunRefused
+from activities.fulfillment import FulfillmentView
 from commerce.documents import CheckoutResult, OrderView
 from commerce.order import Order
 from commerce.reconciliation_report import Report
 from workflows.change_feed import ChangeFeed, FeedInput
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.endpoint_watch import EndpointInput, EndpointWatch
+from workflows.fulfillment_state import FulfillmentInput
 from workflows.late_payment import LatePayment
 from workflows.names import (
     CUSTOMER_NUMBER,
@@ -36,6 +38,7 @@ from workflows.names import (
     late_payment_id,
     reconciliation_id,
 )
+from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 from workflows.reconciliation import Reconciliation, ReconciliationInput
 
 # Money is protected by keys at the targets; these two keep an order's run single for as long as history is kept.
@@ -107,15 +110,39 @@ class EngineRuns:
             raise _refusal(err) from None
         return True
 
+    async def start_fulfillment(self, order_key: str) -> None:
+        """Start the run of an order's goods, or join it. Also for a late change on an order whose run has ended."""
+        store, _, number = order_key.partition(":")
+        await self._client.start_workflow(
+            OrderFulfillmentTracking.run,
+            FulfillmentInput(order_key=order_key, store=store, number=number),
+            id=fulfillment_id(order_key),
+            task_queue=WORKFLOW_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=_CONFLICT,
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(ORDER_NUMBER, number),
+                    SearchAttributePair(STORE, store),
+                    SearchAttributePair(STAGE, "booked"),
+                    SearchAttributePair(NEEDS_PERSON, False),
+                ]
+            ),
+            static_summary=f"Goods of order {number} of {store}",
+        )
+
     async def hint_goods(self, order_key: str, what: str) -> bool:
-        """Tell the run of an order's goods. False when there is none."""
+        """Tell the run of an order's goods: `fulfillment`, `parcel`, `shop-canceled`. False when there is none."""
         try:
-            await self._client.get_workflow_handle(fulfillment_id(order_key)).signal("hint", what)
+            await self.goods(order_key).signal(OrderFulfillmentTracking.hint, what)
         except RPCError as err:
             if err.status is RPCStatusCode.NOT_FOUND:
                 return False
             raise
         return True
+
+    def goods(self, order_key: str) -> WorkflowHandle[OrderFulfillmentTracking, FulfillmentView]:
+        return self._client.get_workflow_handle_for(OrderFulfillmentTracking.run, fulfillment_id(order_key))
 
     async def start_late_payment(self, late: LatePaymentInput) -> None:
         await self._client.start_workflow(

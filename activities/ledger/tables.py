@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     ForeignKey,
@@ -133,6 +134,29 @@ handovers = Table(
     Column("result", JSONB, nullable=False),
     _at(),
     _at("taken_at", nullable=True),
+)
+
+fulfillments = Table(
+    "fulfillments",
+    metadata,
+    Column("order_key", Text, ForeignKey("orders.key"), primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("waiting_on", Text, nullable=False),
+    Column("view", JSONB, nullable=False),
+    Column("promised_on", Date, nullable=True, comment="the earliest day that an open line is promised for"),
+    _at("unwritten_since", nullable=True),
+    _at("undelivered_since", nullable=True),
+    _at("ended_at", nullable=True),
+    _at("at"),
+    Index("ix_fulfillments_promised", "promised_on", postgresql_where=text("ended_at IS NULL")),
+)
+
+parcels = Table(
+    "parcels",
+    metadata,
+    Column("tracking", Text, primary_key=True, comment="the carrier's number"),
+    Column("order_key", Text, ForeignKey("orders.key"), nullable=False),
+    _at(),
 )
 
 notifications = Table(

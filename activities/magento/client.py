@@ -18,6 +18,7 @@ from activities.magento.auth import encode, make_auth
 from activities.magento.fields import whole
 from activities.magento.responses import BY_ITSELF, LOOK_FIRST, Reply, clean, failure, read
 from activities.magento.settings import MagentoSettings
+from activities.wire import dumps
 from commerce.failures import Family, SystemFailure
 
 # Wrong credentials lock an admin user for a while: a refused sign-in is not tried again before this.
@@ -223,7 +224,7 @@ class MagentoClient:
     ) -> Any:
         """The body of a good answer; every other answer raises SystemFailure by the table."""
         url = address(self.settings.url, scope, template, ids, query)
-        content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        content = None if body is None else dumps(body).encode()
         reply: Reply | None = None
         for attempt in (1, 2):
             request = self._http.build_request(method, url, content=content)

@@ -115,6 +115,20 @@ class MagentoSettings(BaseModel):
         default="ERP order {erp_number}, invoice {invoice_number}",
         description="Comment with the ERP's and the billing system's numbers; must hold both",
     )
+    shipment_prefix: str = Field(
+        default="Delivery ", max_length=40, description="Text before the ERP's shipment number in a shipment's comment"
+    )
+    sources: dict[str, str] = Field(
+        default_factory=dict,
+        description="The shop's source code of each of the ERP's warehouses, by the ERP's name; empty: one source",
+    )
+    carrier_codes: dict[str, str] = Field(
+        default_factory=lambda: {"dhl": "dhl", "ups": "ups", "fedex": "fedex", "usps": "usps"},
+        description="The shop's carrier code by the ERP's carrier in lower case; others are custom",
+    )
+    bundles_ship: Literal["separately", "together"] = Field(
+        default="separately", description="How the shop's bundles are set to ship: part by part, or whole"
+    )
     webhook_public_key: str = Field(default="", description="Public key (PEM) of the shop's webhook signatures")
 
     @field_validator("url")

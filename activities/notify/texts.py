@@ -72,16 +72,9 @@ def customer_text(
     template: Template, order: Order, *, amount: Money, link: str, invoice_number: str
 ) -> tuple[str, str]:
     """Subject and plain text of a mail in the order's language."""
-    language = order.language.replace("_", "-").split("-")[0].lower()
-    if language not in _TEXTS:
-        language = "en"
-    customer = order.customer
-    names = (customer.first_name, customer.last_name)
-    if language in _FAMILY_NAME_FIRST:
-        names = (customer.last_name, customer.first_name)
-    name = " ".join(" ".join(names).split()) or customer.company_name
+    language = language_of(order)
     values = {
-        "greeting": _GREETINGS[language].format(name=name or order.customer.email),
+        "greeting": greeting(order, language),
         "number": order.number,
         "amount": str(amount),
         "link": link,
@@ -90,3 +83,18 @@ def customer_text(
     subject = _engine.from_string(_SUBJECTS[language][template]).render(values)
     text = _engine.from_string(_TEXTS[language][template]).render(values)
     return " ".join(subject.split()), text
+
+
+def language_of(order: Order) -> str:
+    """The order's language where there are texts in it, else English."""
+    language = order.language.replace("_", "-").split("-")[0].lower()
+    return language if language in _TEXTS else "en"
+
+
+def greeting(order: Order, language: str) -> str:
+    customer = order.customer
+    names = (customer.first_name, customer.last_name)
+    if language in _FAMILY_NAME_FIRST:
+        names = (customer.last_name, customer.first_name)
+    name = " ".join(" ".join(names).split()) or customer.company_name
+    return _GREETINGS[language].format(name=name or order.customer.email)

@@ -6,30 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from activities.wire import dumps as dumps
 from commerce.failures import SystemFailure
 
 
 def loads(content: bytes) -> Any:
     """The body as data; every number is a Decimal. Raises ValueError for what is not JSON."""
     return json.loads(content.decode("utf-8"), parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant)
-
-
-def dumps(value: Any) -> str:
-    """JSON text with Decimals as plain numbers, digit for digit. Raises TypeError for a float or an unknown type."""
-    match value:
-        case None | bool() | int() | str():
-            return json.dumps(value, ensure_ascii=False)
-        case Decimal():
-            if not value.is_finite():
-                raise TypeError(f"{value} is not a number that JSON can carry")
-            return format(value, "f")
-        case Mapping():
-            return (
-                "{" + ",".join(f"{json.dumps(str(k), ensure_ascii=False)}:{dumps(v)}" for k, v in value.items()) + "}"
-            )
-        case list() | tuple():
-            return "[" + ",".join(dumps(item) for item in value) + "]"
-    raise TypeError(f"{type(value).__name__} has no place in a request to Salesforce")
 
 
 def _refuse_constant(name: str) -> Any:

@@ -69,6 +69,7 @@ class Engine:
     started: list[str] = field(default_factory=list)
     told: list[tuple[str, str]] = field(default_factory=list)
     late: list[LatePaymentInput] = field(default_factory=list)
+    goods: list[str] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
     breaks: Exception | None = None
     refuses: set[str] = field(default_factory=set)
@@ -87,10 +88,13 @@ class Engine:
         return True
 
     async def hint_goods(self, order_key: str, what: str) -> bool:
-        return await self.hint(f"goods of {order_key}", what)
+        return order_key not in self.ended and await self.hint(f"goods of {order_key}", what)
 
     async def start_late_payment(self, late: LatePaymentInput) -> None:
         self.late.append(late)
+
+    async def start_fulfillment(self, order_key: str) -> None:
+        self.goods.append(order_key)
 
     def _may_break(self) -> None:
         if self.breaks is not None:

@@ -20,6 +20,15 @@ NEEDS = {
     ("POST", "/v1/endpoints/{endpoint}/resume"): "approver",
     ("GET", "/v1/quarantine"): "operator",
     ("GET", "/v1/handovers"): "operator",
+    ("POST", "/v1/parked/{case_id}/reassign"): "approver",
+    ("POST", "/v1/parked/retry"): "operator",  # a look; deciding asks for an approver
+    ("POST", "/v1/quarantine/{notification_id}/release"): "approver",
+    ("GET", "/v1/reconciliations"): "operator",
+    ("POST", "/v1/reconciliations"): "operator",
+    ("GET", "/v1/reconciliations/{id}"): "operator",
+    ("GET", "/v1/reconciliations/{id}/differences"): "operator",
+    ("GET", "/v1/late"): "operator",
+    ("POST", "/v1/orders/{store}/{number}/transfers"): "approver",
 }
 TOKEN_OF = {"portal": PORTAL, "operator": OPERATOR, "approver": APPROVER}
 RANKS = list(TOKEN_OF)
@@ -27,7 +36,7 @@ RANKS = list(TOKEN_OF)
 
 async def ask(api: Served, method: str, path: str, token: str) -> tuple[int, str]:
     filled = path.replace("{store}", "de").replace("{number}", "unknown").replace("{case_id}", "de:unknown:1")
-    filled = filled.replace("{endpoint}", "unknown")
+    filled = filled.replace("{endpoint}", "unknown").replace("{notification_id}", "999999").replace("{id}", "unknown")
     reply = await (api.post(filled, {}, token) if method == "POST" else api.get(filled, token))
     return reply.status_code, reply.text
 

@@ -48,7 +48,8 @@ PACE = {
     "SYSTEMS__JUSTON__SALESFORCE__TIMEOUT_SECONDS": "5",
     "SYSTEMS__JUSTON__SALESFORCE__SETTLED_AFTER_SECONDS": "2",
     # What the steps do by themselves; tests/outage turns the watch on.
-    **{f"SYSTEMS__{name}__WATCH": "false" for name in ("MAGENTO", "FINANCIALFORCE", "JUSTON")},
+    **{f"SYSTEMS__{name}__WATCH": "false" for name in ("MAGENTO", "FINANCIALFORCE", "JUSTON", "CARRIER")},
+    "SYSTEMS__CARRIER__FOLLOW_EVERY_SECONDS": "0.3",
     "STORE_DEFAULTS__RETRY_LONGEST_SECONDS": "1",
     "STORE_DEFAULTS__INVOICE_POLL_SECONDS": "1",
     "STORE_DEFAULTS__ERP_CHECK_SECONDS": "2",
@@ -136,6 +137,8 @@ def _environment(sandbox: Sandbox, ledger: str) -> dict[str, str]:
         "JUSTON_URL": sandbox.url("juston"),
         "JUSTON_TENANT": pay["tenant"],
         "JUSTON_TOKEN": pay["token"],
+        "CARRIER_URL": sandbox.url("carrier"),
+        "CARRIER_TOKEN": sandbox.credentials("carrier")["token"],
         "NOTIFY_SECRET": secrets.token_urlsafe(24),
         "MAIL_HOST": host,
         "MAIL_PORT": port,

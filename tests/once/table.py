@@ -19,6 +19,9 @@ SHOP_INVOICE = Path("storefront.ensure_invoice", "magento", "POST", r"/order/\d+
 STAMP = Path("storefront.write_references:external number", "magento", "POST", r"/V1/orders$")
 REFERENCES = Path("storefront.write_references:comment", "magento", "POST", r"/orders/\d+/comments$")
 CANCEL_SHOP_ORDER = Path("storefront.cancel_order", "magento", "POST", r"/orders/\d+/cancel$")
+SHIP = Path("storefront.ensure_shipment:shipment", "magento", "POST", r"/order/\d+/ship$")
+TRACK = Path("storefront.ensure_shipment:track", "magento", "POST", r"/shipment/track$")
+INVOICE_SHIPPED = Path("storefront.invoice_shipped", "magento", "POST", r"/order/\d+/invoice$")
 
 PATHS = (
     BOOK_ORDER,
@@ -37,9 +40,12 @@ PATHS = (
     STAMP,
     REFERENCES,
     CANCEL_SHOP_ORDER,
+    SHIP,
+    TRACK,
+    INVOICE_SHIPPED,
 )
 # Messages to people go out at least once, each under a key of its own: test_messages.py.
-MESSAGES = frozenset({"notify.customer", "notify.portal"})
+MESSAGES = frozenset({"notify.customer", "notify.portal", "notify.goods"})
 # Steps that write nothing anywhere: test_every_write.py watches them.
 READS = frozenset(
     {
@@ -50,3 +56,5 @@ READS = frozenset(
         "billing.find_invoice",
     }
 )
+# Steps that only ever send GET, by their clients: of goods in the shop and at the carrier.
+LOOKS = frozenset({"storefront.look_at_order", "carrier.look_at_parcels"})

@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.financialforce.activities import FinancialForce
 from activities.financialforce.fulfillment import FinancialForceFulfillment
-from activities.fulfillment import ErpFulfillment, LookAtFulfillment
+from activities.fulfillment import Carriers, ErpFulfillment, GoodsNews, LookAtFulfillment, ShopFulfillment
 from activities.juston.activities import JustOnBilling, JustOnPayments
 from activities.juston.hosted import HostedClient
 from activities.roles import (
@@ -29,7 +29,7 @@ from tests.activities.financialforce.conftest import settings_for as erp_setting
 from tests.activities.financialforce.goods_desk import LAMP, book, goods_order
 from tests.activities.juston.conftest import settings_for as juston_settings
 from tests.activities.juston.desk import Notes, as_engine, billing_task, entry_task, order
-from tests.once.table import MESSAGES, PATHS, READS
+from tests.once.table import LOOKS, MESSAGES, PATHS, READS
 from tests.sandbox_process import Sandbox
 
 VENDORS = ("magento", "salesforce", "juston")
@@ -37,11 +37,11 @@ VENDORS = ("magento", "salesforce", "juston")
 
 def test_every_step_of_every_role_is_in_the_table_or_known_to_write_nothing() -> None:
     found = set()
-    for role in (Storefront, Erp, ErpFulfillment, Payments, Billing, Notify):
+    for role in (Storefront, ShopFulfillment, Erp, ErpFulfillment, Payments, Billing, Carriers, Notify, GoodsNews):
         for _, method in inspect.getmembers(role, inspect.isfunction):
             definition = activity._Definition.from_callable(method)
             found |= {definition.name} if definition else set()
-    assert found == {path.activity for path in PATHS} | MESSAGES | READS
+    assert found == {path.activity for path in PATHS} | MESSAGES | READS | LOOKS
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.sandbox.conftest import TinySandbox
 from tests.sandbox.tiny import Tiny, until
 from tests.sandbox_process import ROOT, Sandbox, running_sandbox
 
-NAMES = ["magento", "salesforce", "juston", "sage-x3", "sage-100", "mail"]
+NAMES = ["magento", "salesforce", "juston", "sage-x3", "sage-100", "mail", "carrier"]
 
 
 async def test_a_reset_loads_the_data_set_and_drops_everything_else(tiny_sandbox: TinySandbox, tiny: Tiny) -> None:

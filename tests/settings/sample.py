@@ -105,6 +105,8 @@ def sandbox_environment(sandbox: Sandbox) -> dict[str, str]:
         "SANDBOX_JUSTON_URL": sandbox.url("juston"),
         "SANDBOX_JUSTON_TENANT": pay["tenant"],
         "SANDBOX_JUSTON_TOKEN": pay["token"],
+        "SANDBOX_CARRIER_URL": sandbox.url("carrier"),
+        "SANDBOX_CARRIER_TOKEN": systems["carrier"]["credentials"]["token"],
         "SANDBOX_NOTIFY_SECRET": "notify-secret",
         "SANDBOX_MAIL_HOST": host,
         "SANDBOX_MAIL_PORT": port,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from settings.load import ConfigError, load
-from settings.model import Settings
+from settings.model import Settings, Store
 from tests.settings.sample import ENVIRONMENT, SMALL
 
 
@@ -37,12 +37,8 @@ class Mistake:
     environment: dict[str, str | None] = field(default_factory=dict)
 
 
-STORE_FIELDS = (
-    "accept_on_account, at_expiry, billing, case_owner, customer_mail, erp, erp_check_seconds, escalate_hours, "
-    "expire_hours, give_up_days, invoice_patience_hours, invoice_poll_seconds, "
-    "payment_hours, payments, portal, remind_hours, retry_longest_seconds, return_url, "
-    "storefront, web_customer"
-)
+STORE_FIELDS = ", ".join(sorted(Store.model_fields))
+TOP_FIELDS = ", ".join(sorted(Settings.model_fields))
 MISTAKES = {
     "misspelt in a store": Mistake(
         "payment_hours = 2",
@@ -62,10 +58,7 @@ MISTAKES = {
     "misspelt at the top": Mistake(
         "[mail]",
         "[mails]",
-        [
-            "mails: is not a setting; did you mean mail? allowed: api, ledger, mail, notices, "
-            "reconciliation, stores, systems"
-        ],
+        [f"mails: is not a setting; did you mean mail? allowed: {TOP_FIELDS}"],
     ),
     "a window that cannot be read": Mistake(
         "[systems.erp]\n",
@@ -105,17 +98,17 @@ MISTAKES = {
     "a wrong kind": Mistake(
         'kind = "magento"',
         'kind = "shopify"',
-        ["systems.shop.kind: 'shopify' is not allowed; allowed: financialforce, juston, magento"],
+        ["systems.shop.kind: 'shopify' is not allowed; allowed: carrier, financialforce, juston, magento"],
     ),
     "a kind that is no text": Mistake(
         'kind = "magento"',
         "kind = [1]",
-        ["systems.shop.kind: [1] is not allowed; allowed: financialforce, juston, magento"],
+        ["systems.shop.kind: [1] is not allowed; allowed: carrier, financialforce, juston, magento"],
     ),
     "no kind": Mistake(
         'kind = "magento"\n',
         "",
-        ["systems.shop.kind: is missing; allowed: financialforce, juston, magento"],
+        ["systems.shop.kind: is missing; allowed: carrier, financialforce, juston, magento"],
     ),
     "a role that the kind cannot fill": Mistake(
         'payments = "pay"',

@@ -20,7 +20,7 @@ LIVE_FILES = ("secrets/magento_webhook.pem",)
 
 def test_the_shipped_file_loads_with_the_sandboxs_variables(sandbox: Sandbox) -> None:
     settings = load(SHIPPED, sandbox_environment(sandbox))
-    assert sorted(settings.systems) == ["financialforce", "juston", "magento"]
+    assert sorted(settings.systems) == ["carrier", "financialforce", "juston", "magento"]
     assert sorted(settings.stores) == ["ch", "de", "jp", "kw", "us"]
     plan = settings.plans()["jp"]
     assert (plan.storefront, plan.erp, plan.payments) == ("magento", "financialforce", "juston")
@@ -60,7 +60,7 @@ def live(tmp_path: Path) -> Path:
 def test_the_example_for_real_vendors_loads_with_what_it_names(live: Path) -> None:
     settings = load(live, live_environment())
     kinds = {name: system.kind for name, system in settings.systems.items()}
-    assert kinds == {"shop": "magento", "erp": "financialforce", "juston": "juston"}
+    assert kinds == {"shop": "magento", "erp": "financialforce", "juston": "juston", "carrier": "carrier"}
     assert settings.mail is not None
     assert settings.mail.password is not None
     assert settings.stores["us"].portal is not None

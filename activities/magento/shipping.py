@@ -1,0 +1,404 @@
+"""The storefront's part in fulfillment: shipments with tracks, invoices of what shipped, the shop's own counters.
+
+The shop knows no idempotency key: the ERP's shipment number in the shipment's comment is the key. What is there is
+adopted when it holds the same goods, completed when tracks are missing, and a person's matter when it differs.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from temporalio import activity
+
+from activities.fulfillment import (
+    InvoiceShipped,
+    LookAtShop,
+    ShopFulfillment,
+    ShopLine,
+    ShopProgress,
+    WriteShipment,
+)
+from activities.magento.activities import CANCELED_INVOICE, mentions
+from activities.magento.client import Filter, MagentoClient
+from activities.magento.fields import money, number, rows, text, whole
+from activities.magento.mapping import COMMENT, known_currency
+from activities.steps import step
+from activities.turns import Memory, Turns
+from commerce.documents import Document, DocumentKind
+from commerce.failures import Family, SystemFailure
+from commerce.fulfillment import Portion, Shipment
+from commerce.text import require
+
+_ITEMS = (
+    "items[item_id,parent_item_id,product_type,sku,qty_ordered,qty_invoiced,qty_shipped,qty_refunded,qty_canceled,"
+    "is_virtual]"
+)
+_ORDER = f"entity_id,increment_id,state,status,relation_child_real_id,{_ITEMS}"
+_SHIPMENT = "entity_id,increment_id,order_id,comments[comment],items[order_item_id,qty],tracks[entity_id,track_number]"
+_INVOICE = (
+    "entity_id,increment_id,order_id,state,grand_total,order_currency_code,comments[comment],items[order_item_id,qty]"
+)
+# States in which the shop takes no shipment, and no invoice, from its own validators.
+NOT_SHIPPABLE = frozenset({"payment_review", "holded", "canceled", "closed"})
+NOT_INVOICEABLE = frozenset({"payment_review", "holded", "canceled", "closed"})
+ZERO = Decimal(0)
+AnyTask = LookAtShop | WriteShipment | InvoiceShipped
+Row = Mapping[str, Any]
+
+
+class MagentoShipping(ShopFulfillment):
+    """One shop's shipments. `system` is its name in the configuration; `memory` notes writes that were begun."""
+
+    def __init__(self, client: MagentoClient, *, system: str, memory: Memory) -> None:
+        self._client = client
+        self._settings = client.settings
+        self._system = system
+        self._turns = Turns(
+            memory, system=system, settled_after=timedelta(seconds=self._settings.settled_after_seconds)
+        )
+
+    @activity.defn(name="storefront.look_at_order")
+    @step
+    async def look_at_order(self, task: LookAtShop) -> ShopProgress:
+        """The shop's own counters, row by row, and the order that an edit put in this one's place."""
+        tried = f"look at order {task.order_key} in the shop"
+        order = await self._order(task, tried)
+        return ShopProgress(
+            order_key=task.order_key,
+            state=text(order, "state"),
+            status=text(order, "status"),
+            cancelled=text(order, "state") == "canceled",
+            lines=tuple(
+                ShopLine(
+                    line=text(item, "item_id"),
+                    sku=text(item, "sku"),
+                    ordered=number(item, "qty_ordered"),
+                    invoiced=number(item, "qty_invoiced"),
+                    shipped=number(item, "qty_shipped"),
+                    refunded=number(item, "qty_refunded"),
+                    cancelled=number(item, "qty_canceled"),
+                )
+                for item in rows(order, "items")
+            ),
+            replaced_by=text(order, "relation_child_real_id"),
+        )
+
+    @activity.defn(name="storefront.ensure_shipment")
+    @step
+    async def ensure_shipment(self, task: WriteShipment) -> Document:
+        """The shipment under the ERP's number, with every track. Never more than the shop's counters leave open."""
+        shipment = task.shipment
+        tried = f"write shipment {shipment.number} for order {task.order_key}"
+        looked_at = self._turns.now()
+        order = await self._order(task, tried)
+        wanted = self._rows(order, shipment.portions, tried)
+        found = await self._our_shipment(task, wanted, order, tried)
+        if found is None:
+            self._may_ship(order, wanted, tried)
+            body = self._shipment_body(shipment, wanted, tried, tell=task.tell_customer)
+            try:
+                async with self._turns.take(
+                    f"ship:{task.order_key}:{shipment.number}", looked_at=looked_at, tried=tried
+                ):
+                    await self._client.post(
+                        "order/{id}/ship", body, tried=tried, order_key=task.order_key, id=task.shop_id
+                    )
+            except SystemFailure as err:
+                if err.family is not Family.REJECTED:
+                    raise
+                # A first try whose answer was late may have committed meanwhile: then this one is refused.
+                found = await self._our_shipment(task, wanted, order, tried)
+                if found is None:
+                    raise
+                return await self._with_tracks(task, found, looked_at, tried, adopted=True)
+            made = await self._our_shipment(task, wanted, order, tried)
+            if made is None:
+                raise self._not_shown(tried)
+            return await self._with_tracks(task, made, looked_at, tried, adopted=False)
+        return await self._with_tracks(task, found, looked_at, tried, adopted=True)
+
+    @activity.defn(name="storefront.invoice_shipped")
+    @step
+    async def invoice_shipped(self, task: InvoiceShipped) -> Document:
+        """One invoice over what a shipment brought. Idempotent by the shipment's number in its comment."""
+        tried = f"invoice shipment {task.key} of order {task.order_key} in the shop"
+        looked_at = self._turns.now()
+        order = await self._order(task, tried)
+        wanted = self._rows(order, task.portions, tried)
+        found = await self._our_invoice(task, wanted, order, tried)
+        if found is not None:
+            return self._invoice(found, task.key, adopted=True)
+        state = text(order, "state")
+        if state in NOT_INVOICEABLE:
+            raise self._ask(tried, f"the order is {state} in the shop, where it takes no invoice")
+        for item_id, quantity in wanted.items():
+            item = _item(order, item_id)
+            room = number(item, "qty_ordered") - number(item, "qty_invoiced") - number(item, "qty_canceled")
+            if quantity > room:
+                raise self._ask(tried, f"{quantity} of {text(item, 'sku')} are to be invoiced, {room} are open there")
+        body = {
+            "capture": False,
+            "notify": task.tell_customer,
+            "items": [{"order_item_id": int(item_id), "qty": quantity} for item_id, quantity in wanted.items()],
+            "appendComment": False,
+            "comment": {
+                "comment": require(f"{self._settings.shipment_prefix}{task.key}", COMMENT),
+                "is_visible_on_front": 0,
+            },
+        }
+        try:
+            async with self._turns.take(f"invoice:{task.order_key}:{task.key}", looked_at=looked_at, tried=tried):
+                await self._client.post(
+                    "order/{id}/invoice", body, tried=tried, order_key=task.order_key, id=task.shop_id
+                )
+        except SystemFailure as err:
+            if err.family is not Family.REJECTED:
+                raise
+            found = await self._our_invoice(task, wanted, order, tried)
+            if found is None:
+                raise
+            return self._invoice(found, task.key, adopted=True)
+        found = await self._our_invoice(task, wanted, order, tried)
+        if found is None:
+            raise self._not_shown(tried)
+        return self._invoice(found, task.key, adopted=False)
+
+    # ---- what is there -----------------------------------------------------------------------------------------------
+
+    async def _order(self, task: AnyTask, tried: str) -> dict[str, Any]:
+        if whole(task.shop_id) is None:
+            raise SystemFailure(
+                Family.BUG,
+                tried,
+                f"{task.shop_id!r} is not an order id of the shop",
+                system=self._system,
+                do_next="report this; the order did not come from this shop",
+            )
+        order = await self._client.get(
+            "orders/{id}", tried=tried, fields=_ORDER, order_key=task.order_key, id=task.shop_id
+        )
+        if text(order, "increment_id") != task.number:
+            raise self._ask(
+                tried,
+                f"the order with id {task.shop_id} has the number {text(order, 'increment_id')}, not {task.number}",
+                "find out which order is meant before anything is written",
+            )
+        return order
+
+    async def _documents(self, kind: str, fields: str, task: AnyTask, tried: str) -> list[dict[str, Any]]:
+        """All of the order's shipments or invoices with their comments."""
+        one = "shipment" if kind == "shipments" else "invoices"
+        found = []
+        async for document in self._client.keyset(
+            kind, [[Filter("order_id", task.shop_id)]], tried=tried, fields=fields, order_key=task.order_key
+        ):
+            if not rows(document, "comments"):  # lists may leave out what the single document shows
+                comments = await self._client.get(
+                    f"{one}/{{id}}/comments", tried=tried, order_key=task.order_key, id=text(document, "entity_id")
+                )
+                document["comments"] = rows(comments, "items")
+            found.append(document)
+        return found
+
+    async def _our_shipment(
+        self, task: WriteShipment, wanted: Mapping[str, Decimal], order: Row, tried: str
+    ) -> dict[str, Any] | None:
+        listed = await self._documents("shipments", _SHIPMENT, task, tried)
+        return self._ours(listed, task.shipment.number, wanted, order, "shipment", tried)
+
+    async def _our_invoice(
+        self, task: InvoiceShipped, wanted: Mapping[str, Decimal], order: Row, tried: str
+    ) -> dict[str, Any] | None:
+        listed = await self._documents("invoices", _INVOICE, task, tried)
+        standing = [each for each in listed if whole(each.get("state")) != CANCELED_INVOICE]
+        return self._ours(standing, task.key, wanted, order, "invoice", tried)
+
+    def _ours(
+        self,
+        listed: Sequence[dict[str, Any]],
+        key: str,
+        wanted: Mapping[str, Decimal],
+        order: Row,
+        what: str,
+        tried: str,
+    ) -> dict[str, Any] | None:
+        """The document with our number. Raises NEEDS_PERSON when there are two, or it holds other goods."""
+        ours = [each for each in listed if any(mentions(text(c, "comment"), key) for c in rows(each, "comments"))]
+        if len(ours) > 1:
+            names = " and ".join(text(each, "increment_id") for each in ours)
+            raise self._ask(tried, f"the shop's {what}s {names} carry the same number {key}")
+        if not ours:
+            return None
+        heads = {item_id for item_id in wanted if not text(_item(order, item_id), "parent_item_id")}
+        holds: dict[str, Decimal] = {}
+        for row in rows(ours[0], "items"):
+            item_id = text(row, "order_item_id")
+            if item_id in wanted or (item_id not in _stands_behind(order, heads) and not _is_bundle(order, item_id)):
+                holds[item_id] = holds.get(item_id, ZERO) + number(row, "qty")
+        if holds != dict(wanted):
+            name = text(ours[0], "increment_id")
+            raise self._ask(
+                tried,
+                f"the shop's {what} {name} with our number holds {_said(order, holds)}, ours {_said(order, wanted)}",
+                f"correct the shop's {what}, then decide 'retry' or 'skip'",
+            )
+        return ours[0]
+
+    # ---- what is wanted ----------------------------------------------------------------------------------------------
+
+    def _rows(self, order: Row, portions: Sequence[Portion], tried: str) -> dict[str, Decimal]:
+        """Quantity by the shop's row. A bundle whose parts go together is addressed by its own row."""
+        wanted: dict[str, Decimal] = {}
+        for portion in portions:
+            if not _item(order, portion.line):
+                raise self._ask(tried, f"the ERP ships line {portion.line} ({portion.sku}), which the shop has not")
+            wanted[portion.line] = wanted.get(portion.line, ZERO) + portion.quantity
+        return self._together(order, wanted, tried) if self._settings.bundles_ship == "together" else wanted
+
+    def _together(self, order: Row, wanted: dict[str, Decimal], tried: str) -> dict[str, Decimal]:
+        heads = {text(_item(order, line), "parent_item_id") for line in wanted} - {""}
+        for head in sorted(head for head in heads if _is_bundle(order, head)):
+            parts = [item for item in rows(order, "items") if text(item, "parent_item_id") == head]
+            ordered = number(_item(order, head), "qty_ordered")
+            shares = {wanted.get(text(part, "item_id"), ZERO) * ordered / number(part, "qty_ordered") for part in parts}
+            if len(shares) != 1:
+                raise self._ask(
+                    tried,
+                    f"bundle {text(_item(order, head), 'sku')} ships together in the shop, and only a part of it left",
+                    "wait for the rest and decide 'retry', or set bundles_ship = \"separately\" for this shop",
+                )
+            for part in parts:
+                wanted.pop(text(part, "item_id"), None)
+            wanted[head] = shares.pop()
+        return wanted
+
+    def _may_ship(self, order: Row, wanted: Mapping[str, Decimal], tried: str) -> None:
+        """Raises NEEDS_PERSON where the shop would refuse the shipment."""
+        state = text(order, "state")
+        if state in NOT_SHIPPABLE:
+            raise self._ask(
+                tried,
+                f"the order is {state} in the shop, where it takes no shipment, and the goods have left",
+                "release the order in the shop and decide 'retry', or 'skip' the shop's shipment",
+            )
+        for item_id, quantity in wanted.items():
+            item = _item(order, item_id)
+            gone = max(number(item, "qty_shipped"), number(item, "qty_refunded"))
+            room = number(item, "qty_ordered") - gone - number(item, "qty_canceled")
+            if quantity > room:
+                raise self._ask(
+                    tried,
+                    f"{quantity} of {text(item, 'sku')} left the house, the shop has {room} open to ship",
+                    "find out what was shipped or canceled in the shop by hand; put our number "
+                    "into the comment of a shipment that is the same and decide 'retry', or 'skip'",
+                )
+
+    def _shipment_body(
+        self, shipment: Shipment, wanted: Mapping[str, Decimal], tried: str, *, tell: bool
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "items": [{"order_item_id": int(item_id), "qty": quantity} for item_id, quantity in wanted.items()],
+            "notify": tell,
+            "appendComment": False,
+            "comment": {
+                "comment": require(f"{self._settings.shipment_prefix}{shipment.number}", COMMENT),
+                "is_visible_on_front": 0,
+            },
+            "tracks": [self._track(shipment, number_) for number_ in shipment.tracking_numbers()],
+        }
+        source = self._source(shipment, tried)
+        if source:
+            body["arguments"] = {"extension_attributes": {"source_code": source}}
+        return body
+
+    def _source(self, shipment: Shipment, tried: str) -> str:
+        """The shop's source for the ERP's warehouse; none where the shop has one source only."""
+        sources = self._settings.sources
+        if not sources:
+            return ""
+        if shipment.source not in sources:
+            raise self._ask(
+                tried,
+                f"the shipment leaves warehouse {shipment.source!r}, which is none of {', '.join(sorted(sources))}",
+                f"name it in [systems.{self._system}.sources] and decide 'retry'",
+            )
+        return sources[shipment.source]
+
+    def _track(self, shipment: Shipment, tracking: str) -> dict[str, str]:
+        title = " ".join(part for part in (shipment.carrier, shipment.service) if part)
+        return {
+            "track_number": tracking,
+            "title": title or "Parcel",
+            "carrier_code": self._settings.carrier_codes.get(shipment.carrier.lower(), "custom"),
+        }
+
+    async def _with_tracks(
+        self, task: WriteShipment, found: dict[str, Any], looked_at: datetime, tried: str, *, adopted: bool
+    ) -> Document:
+        """Add the tracks that the shop's shipment lacks. The number is the key: one that is there is not added."""
+        there = {text(track, "track_number") for track in rows(found, "tracks")}
+        for tracking in task.shipment.tracking_numbers():
+            if tracking in there:
+                continue
+            entity = self._track(task.shipment, tracking) | {
+                "order_id": int(task.shop_id),
+                "parent_id": int(text(found, "entity_id")),
+            }
+            key = f"track:{task.order_key}:{task.shipment.number}:{tracking}"
+            async with self._turns.take(key, looked_at=looked_at, tried=tried):
+                await self._client.post("shipment/track", {"entity": entity}, tried=tried, order_key=task.order_key)
+        return Document(
+            kind=DocumentKind.SHOP_SHIPMENT,
+            system=self._system,
+            id=text(found, "entity_id"),
+            number=text(found, "increment_id"),
+            key=task.shipment.number,
+            status="shipped",
+            adopted=adopted,
+        )
+
+    def _invoice(self, found: Row, key: str, *, adopted: bool) -> Document:
+        return Document(
+            kind=DocumentKind.SHOP_INVOICE,
+            system=self._system,
+            id=text(found, "entity_id"),
+            number=text(found, "increment_id"),
+            key=key,
+            amount=money(found, "grand_total", known_currency(found, "order_currency_code")),
+            status="paid",
+            adopted=adopted,
+        )
+
+    def _not_shown(self, tried: str) -> SystemFailure:
+        return SystemFailure(
+            Family.OUTCOME_UNKNOWN,
+            tried,
+            "the shop took it, but does not show it",
+            system=self._system,
+            do_next="nothing: it is looked up again before it is tried again",
+        )
+
+    def _ask(
+        self, tried: str, came_back: str, do_next: str = "mend it in the shop, then decide 'retry'"
+    ) -> SystemFailure:
+        return SystemFailure(Family.NEEDS_PERSON, tried, came_back, system=self._system, do_next=do_next)
+
+
+def _item(order: Row, item_id: str) -> Row:
+    return next((item for item in rows(order, "items") if text(item, "item_id") == item_id), {})
+
+
+def _is_bundle(order: Row, item_id: str) -> bool:
+    return text(_item(order, item_id), "product_type") == "bundle"
+
+
+def _stands_behind(order: Row, heads: set[str]) -> set[str]:
+    """Rows that go with a row that was named: a configurable's variant, the parts of a bundle."""
+    return {text(item, "item_id") for item in rows(order, "items") if text(item, "parent_item_id") in heads}
+
+
+def _said(order: Row, quantities: Mapping[str, Decimal]) -> str:
+    return ", ".join(
+        f"{quantity:f} of {text(_item(order, line), 'sku') or line}" for line, quantity in quantities.items()
+    )

@@ -1,0 +1,182 @@
+"""What a run knows of an order's goods, and how that is shown."""
+
+import asyncio
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+
+from pydantic import Field
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.fulfillment import (
+        FulfillmentPlan,
+        FulfillmentView,
+        ParcelNews,
+        ShipmentView,
+        TrackView,
+    )
+    from commerce.documents import CancelRequest, Document, Event
+    from commerce.fulfillment import Fulfillment, LineProgress, Shipment, State, overall
+    from commerce.model import Model
+    from commerce.order import Order
+    from commerce.quantities import Entry, QuantityLedger
+    from workflows.parking import ParkingWorkflow
+
+ENDED = frozenset({State.DELIVERED, State.CLOSED, State.CANCELLED})
+
+
+class SoFar(Model):
+    """What a run takes along into the next one of the same order."""
+
+    reading: Fulfillment | None = None
+    written: dict[str, list[str]] = Field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    news: dict[str, ParcelNews] = Field(default_factory=dict)
+    delivered: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    cancelled_known: dict[str, Decimal] = Field(default_factory=dict)
+    documents: tuple[Document, ...] = ()
+    timeline: tuple[Event, ...] = ()
+    skipped: tuple[str, ...] = ()
+    cases: int = 0
+    cancels: int = 0
+    transfers: int = 0
+
+
+class FulfillmentInput(Model):
+    order_key: str
+    store: str
+    number: str
+    so_far: SoFar | None = None
+
+
+class FulfillmentState(ParkingWorkflow):
+    _order: Order
+    _goods_plan: FulfillmentPlan
+    _invoice_number: str
+    _quantities: QuantityLedger
+
+    def __init__(self, given: FulfillmentInput) -> None:
+        super().__init__(given.store, given.number)
+        so_far = given.so_far or SoFar()
+        self._input = given
+        self._reading = so_far.reading
+        self._written = dict(so_far.written)  # by shipment: the tracks that the shop has
+        self._left_out = set(so_far.left_out)  # shipments that a person keeps out of the shop
+        self._entries = so_far.entries
+        self._news = dict(so_far.news)  # by tracking number
+        self._delivered = set(so_far.delivered)
+        self._told = set(so_far.told)
+        self._known_numbers = {number for numbers in so_far.written.values() for number in numbers}
+        self._cancelled_known = dict(so_far.cancelled_known)
+        self._documents = list(so_far.documents)
+        self._timeline = list(so_far.timeline)
+        self._skipped = list(so_far.skipped)
+        self._case_count = so_far.cases
+        self._cancels = so_far.cancels
+        self._transfers = so_far.transfers
+        self._to_cancel: list[CancelRequest] = []
+        self._beside: list[asyncio.Task[None]] = []
+        # The first look needs no hint: what happened before the run began told nobody.
+        self._hints = {"fulfillment": 1, "parcel": 1}
+        self._hints_heard: dict[str, int] = {}
+        self._shown: tuple[str, str] = ("", "")
+        self._reason = ""
+
+    # ---- state -------------------------------------------------------------------------------------------------------
+
+    def _case_name(self, count: int) -> str:
+        # The checkout and every run of an order's goods have cases of their own.
+        return f"goods-{workflow.info().workflow_start_time:%Y%m%d%H%M%S}-{count}"
+
+    def _gone(self) -> tuple[Shipment, ...]:
+        return self._reading.dispatched() if self._reading is not None else ()
+
+    def _lines(self) -> tuple[LineProgress, ...]:
+        return self._reading.lines if self._reading is not None else ()
+
+    def _state(self) -> State:
+        return overall(self._reading, frozenset(self._delivered)) if self._reading is not None else State.BOOKED
+
+    def _waiting_on(self) -> str:
+        state = self._state()
+        if state in ENDED:
+            return ""
+        if state is State.DISPATCHED:
+            return "carrier"
+        moving = [transfer for transfer in self._reading.transfers if not transfer.done] if self._reading else []
+        if moving:
+            return f"transfer {moving[0].number} from {moving[0].source}"
+        return "goods" if state is State.BACK_ORDERED else "warehouse"
+
+    def _in_shop(self) -> bool:
+        return bool(self._order.shop_id) and bool(self._need_plan().storefront)
+
+    def _unheard(self, *what: str) -> bool:
+        return any(self._hints.get(kind, 0) > self._hints_heard.get(kind, 0) for kind in what)
+
+    def _heard(self, what: str) -> None:
+        self._hints_heard[what] = self._hints.get(what, 0)
+
+    def _add(self, document: Document) -> None:
+        self._documents = [known for known in self._documents if (known.kind, known.id) != (document.kind, document.id)]
+        self._documents.append(document)
+
+    def _next_look(self) -> datetime:
+        """The end of the next promised day, or of the wait for the carrier; else after days of silence."""
+        looks = [workflow.now() + timedelta(days=self._goods_plan.look_again_days)]
+        for line in self._lines():
+            if line.promised_on is not None and line.open:
+                end = datetime.combine(line.promised_on, time(0), tzinfo=workflow.now().tzinfo) + timedelta(days=1)
+                if end > workflow.now():
+                    looks.append(end)
+        if self._state() is State.DISPATCHED and self._reading is not None:
+            last = max(each.dispatched_at or self._reading.changed_at for each in self._reading.dispatched())
+            looks.append(max(last + timedelta(days=self._goods_plan.delivery_days), workflow.now()))
+        return min(looks)
+
+    def _track(self, shipment: Shipment, number: str) -> TrackView:
+        links = self._goods_plan.links
+        pattern = links.get(shipment.carrier.lower(), links.get("", ""))
+        news = self._news.get(number)
+        return TrackView(
+            number=number,
+            link=pattern.replace("{number}", number),
+            said=news.state if news else "",
+            expected_at=news.expected_on if news else None,
+            delivered_at=news.at if news and news.delivered else None,
+        )
+
+    @workflow.query
+    def view(self) -> FulfillmentView:
+        shipments = self._reading.shipments if self._reading is not None else ()
+        return FulfillmentView(
+            order_key=self._key,
+            store=self._store,
+            number=self._number,
+            state=self._state(),
+            waiting_on=self._waiting_on(),
+            in_shop=self._plan is not None and self._in_shop(),
+            lines=self._lines(),
+            shipments=tuple(
+                ShipmentView(
+                    number=shipment.number,
+                    state=State.DELIVERED if shipment.number in self._delivered else shipment.state,
+                    carrier=shipment.carrier,
+                    service=shipment.service,
+                    tracks=tuple(self._track(shipment, number) for number in shipment.tracking_numbers()),
+                    portions=shipment.portions,
+                    dispatched_at=shipment.dispatched_at,
+                    written_back=shipment.number in self._written,
+                )
+                for shipment in shipments
+                if shipment.state is not State.CANCELLED
+            ),
+            transfers=self._reading.transfers if self._reading is not None else (),
+            documents=tuple(self._documents),
+            timeline=tuple(self._timeline),
+            cases=tuple(case for case in self._cases.values() if case.id not in self._decisions),
+            skipped=tuple(self._skipped),
+            reason=self._reason,
+        )

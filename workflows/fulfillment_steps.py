@@ -1,0 +1,295 @@
+"""The steps that the story in `order_fulfillment_tracking.py` names in passing: begin, end, cancel, follow, tell."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, Literal
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.fulfillment import (
+        CancelLines,
+        ErpFulfillment,
+        FulfillmentControl,
+        FulfillmentView,
+        GoodsNews,
+        ParcelNews,
+        TellOfGoods,
+        TrackView,
+    )
+    from activities.roles import Notify, TellPortal
+    from commerce.documents import CancelRequest
+    from commerce.fulfillment import ZERO, Fulfillment, LineProgress, Shipment, State
+    from commerce.goods import goods
+    from commerce.money import Money
+    from commerce.quantities import Entry, Kind, QuantityLedger
+    from commerce.totals import is_on_account
+    from workflows.fulfillment_state import ENDED, FulfillmentState, SoFar
+    from workflows.names import NOTIFY, STAGE, WAITING_ON
+    from workflows.parking import Problem, Skipped
+
+
+class FulfillmentSteps(FulfillmentState):
+    # ---- begin and end -----------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        taken_up = await self._control(FulfillmentControl.take_up, self._key, f"take up {self._key}")
+        self._plan = taken_up.plan
+        self._goods_plan = taken_up.fulfillment
+        self._order = taken_up.order
+        self._invoice_number = taken_up.invoice_number
+        self._quantities = QuantityLedger({line.id: line.quantity for line in goods(self._order)}, self._entries)
+        if not self._timeline:
+            self._note("heard", f"taken up from checkout, sales order {taken_up.erp_number}")
+
+    def _ended(self) -> bool:
+        if self._reading is None or any(not task.done() for task in self._beside):
+            return False
+        state = self._state()
+        if state in ENDED:
+            return True
+        if state is not State.DISPATCHED:
+            return False
+        last = max(shipment.dispatched_at or self._reading.changed_at for shipment in self._reading.dispatched())
+        return workflow.now() >= last + timedelta(days=self._goods_plan.delivery_days)
+
+    async def _close(self) -> FulfillmentView:
+        state = self._state()
+        self._reason = {
+            State.CANCELLED: "everything that was open was cancelled",
+            State.DELIVERED: "everything was delivered",
+        }.get(state, f"{self._goods_plan.delivery_days:g} days passed since the last shipment")
+        self._note("did", f"ended: {self._reason}")
+        view = self.view().model_copy(update={"ended": True})
+        await self._control(FulfillmentControl.keep, view, f"keep {self._key}")
+        self._show(view.state.value, "")
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return view
+
+    def _leave_for_a_new_run(self) -> None:
+        """A long life in short histories. Not while a case is open: its decision would find nobody."""
+        if not self._continue_now():
+            return
+        so_far = SoFar(
+            reading=self._reading,
+            written=self._written,
+            left_out=tuple(sorted(self._left_out)),
+            entries=self._quantities.entries(),
+            news=self._news,
+            delivered=tuple(sorted(self._delivered)),
+            told=tuple(sorted(self._told)),
+            cancelled_known=self._cancelled_known,
+            documents=tuple(self._documents),
+            timeline=tuple(self._timeline[-200:]),
+            skipped=tuple(self._skipped),
+            cases=self._case_count,
+            cancels=self._cancels,
+            transfers=self._transfers,
+        )
+        workflow.continue_as_new(self._input.model_copy(update={"so_far": so_far}))
+
+    def _continue_now(self) -> bool:
+        return (
+            workflow.info().is_continue_as_new_suggested()
+            and not self._cases
+            and not self._to_cancel
+            and all(task.done() for task in self._beside)
+            and workflow.all_handlers_finished()
+        )
+
+    # ---- cancelling --------------------------------------------------------------------------------------------------
+
+    def _ask_to_cancel(self, request: CancelRequest) -> None:
+        if request not in self._to_cancel:
+            self._to_cancel.append(request)
+            self._note("heard", f"{request.by} asked to cancel what is open: {request.reason}")
+
+    def _asked_to_cancel(self) -> bool:
+        return bool(self._to_cancel)
+
+    async def _cancel_what_was_asked(self) -> None:
+        """Open quantities are cancelled at the ERP; what has left stays. Money for them is a person's matter, below."""
+        while self._to_cancel:
+            request = self._to_cancel[0]
+            quantities = {line.line: line.open for line in self._lines() if line.open}
+            if quantities:
+                self._cancels += 1
+                try:
+                    undone = await self._do(
+                        "cancel open quantities",
+                        self._need_plan().erp,
+                        ErpFulfillment.cancel_lines,
+                        partial(
+                            CancelLines,
+                            key=f"{self._key}:cancel:{self._cancels}",
+                            order_key=self._key,
+                            quantities=quantities,
+                            reason=f"{request.reason} ({request.by})",
+                        ),
+                        may_skip=True,
+                    )
+                    self._note("undid", undone.what)
+                except Skipped as skipped:
+                    self._skipped.append(str(skipped))
+                self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1
+            else:
+                self._note("did", "nothing was open to cancel")
+            self._to_cancel.remove(request)
+
+    def _follow_cancelled_lines(self) -> None:
+        """Lines that were cancelled, here or by somebody at the ERP: they never ship, and money may have to go back."""
+        new: dict[str, Decimal] = {}
+        for line in self._lines():
+            more = line.cancelled - self._cancelled_known.get(line.line, ZERO)
+            if more > 0:
+                new[line.line] = more
+                document = f"erp:{line.line}:{line.cancelled}"
+                self._quantities.take(Entry(kind=Kind.CANCEL, document=document, quantities={line.line: more}))
+                self._cancelled_known[line.line] = line.cancelled
+        if new:
+            said = ", ".join(f"{quantity} of line {line}" for line, quantity in new.items())
+            self._note("heard", f"cancelled at the ERP: {said}")
+            self._beside.append(asyncio.create_task(self._settle_cancelled(new, said)))
+
+    async def _settle_cancelled(self, cancelled: Mapping[str, Decimal], said: str) -> None:
+        if is_on_account(self._order):
+            return  # invoiced in the quantities that ship
+        worth = self._worth(cancelled)
+
+        async def by_hand() -> None:
+            raise Problem(
+                f"pay back {worth} for order {self._key}",
+                f"{said} will not ship, and was paid",
+                "refund it in the payment system and credit the invoice, cancel the rest in the shop, "
+                "then decide 'skip' with the references as the reason",
+                system=self._need_plan().payments,
+                amount=worth,
+            )
+
+        try:
+            await self._check("refund what was cancelled", by_hand, may_skip=True)
+        except Skipped as skipped:
+            self._skipped.append(str(skipped))
+
+    def _worth(self, quantities: Mapping[str, Decimal]) -> Money:
+        """What the buyer paid for these quantities, tax included, before discounts of the whole order."""
+        worth = Money.zero(self._order.currency)
+        for line in goods(self._order):
+            if line.id in quantities:
+                share = (line.total.minor + line.tax.minor) * quantities[line.id] / line.quantity
+                worth += Money(minor=int(share.to_integral_value()), currency=self._order.currency)
+        return worth
+
+    # ---- following ---------------------------------------------------------------------------------------------------
+
+    def _take(self, reading: Fulfillment) -> None:
+        before = self._state()
+        earlier = {shipment.number for shipment in self._reading.dispatched()} if self._reading else set()
+        self._reading = reading
+        for shipment in reading.dispatched():
+            if shipment.number not in earlier:
+                by = f" by {shipment.carrier}" if shipment.carrier else ""
+                self._note("heard", f"shipment {shipment.number} left {shipment.source or 'the warehouse'}{by}")
+        if self._state() is not before:
+            self._note("heard", f"the goods are {self._state().value}")
+
+    def _hear_of_parcels(self, shipment: Shipment, news: tuple[ParcelNews, ...]) -> None:
+        for parcel in news:
+            known = self._news.get(parcel.tracking)
+            if known is None or (known.at <= parcel.at and known != parcel and not known.delivered):
+                self._news[parcel.tracking] = parcel
+                self._note("heard", f"parcel {parcel.tracking}: {parcel.state}")
+        numbers = shipment.tracking_numbers()
+        if all(number in self._news and self._news[number].delivered for number in numbers):
+            self._delivered.add(shipment.number)
+            self._note("did", f"shipment {shipment.number} was delivered")
+
+    def _leave_out(self, shipment: str, why: str) -> None:
+        self._left_out.add(shipment)
+        self._skipped.append(why)
+
+    # ---- telling -----------------------------------------------------------------------------------------------------
+
+    async def _tell(self) -> None:
+        """Buyer and portal hear of each dispatch, each delay and each delivery, once."""
+        if self._reading is None:
+            return
+        for shipment in self._reading.dispatched():
+            await self._tell_once(
+                "dispatched",
+                shipment.number,
+                tracks=tuple(self._track(shipment, number) for number in shipment.tracking_numbers()),
+                shipment=shipment,
+            )
+            if shipment.number in self._delivered:
+                await self._tell_once("delivered", shipment.number, shipment=shipment)
+        for line in self._lines():
+            late = line.promised_on is not None and line.open and line.promised_on < workflow.now().date()
+            if late or (line.back_ordered and line.open):
+                await self._tell_once("delayed", f"{line.line}:{line.promised_on or 'open'}", line=line)
+
+    async def _tell_once(
+        self,
+        template: Literal["dispatched", "delayed", "delivered"],
+        about: str,
+        *,
+        tracks: tuple[TrackView, ...] = (),
+        shipment: Shipment | None = None,
+        line: LineProgress | None = None,
+    ) -> None:
+        key = f"{self._key}:{template}:{about}"
+        if key in self._told:
+            return
+        self._told.add(key)
+        portions = shipment.portions if shipment else ()
+        data = {"shipment": shipment.number if shipment else "", "carrier": shipment.carrier if shipment else ""}
+        if tracks:
+            data["tracking"] = ", ".join(track.number for track in tracks)
+            data["tracking_links"] = " ".join(track.link for track in tracks if track.link)
+        if line is not None:
+            data = {"line": line.line, "sku": line.sku, "expected_on": str(line.promised_on or "")}
+        portal = TellPortal(
+            key=key, store=self._store, event=f"order.{template}", order_key=self._key, number=self._number, data=data
+        )
+        if self._goods_plan.customer_mail:
+            mail = TellOfGoods(
+                key=key,
+                template=template,
+                order=self._order,
+                tracks=tracks,
+                portions=portions,
+                expected_on=line.promised_on if line else None,
+            )
+            await self._do_or_skip(f"mail {template}", NOTIFY, GoodsNews.goods, mail)
+        await self._do_or_skip(f"tell portal: order.{template}", NOTIFY, Notify.portal, portal)
+
+    async def _do_or_skip(self, step: str, system: str, method: Any, task: Any) -> None:
+        try:
+            await self._do(step, system, method, lambda: task, may_skip=True)
+        except Skipped as skipped:
+            self._skipped.append(str(skipped))
+
+    async def _keep_parcels(self) -> None:
+        """New numbers are kept before the carrier is asked: news that comes after the asking then finds the order."""
+        numbers = [number for shipment in self._gone() for number in shipment.tracking_numbers()]
+        new = set(numbers) - self._known_numbers
+        if new and self._goods_plan.carrier:
+            await self._keep()
+            self._known_numbers |= new
+            self._hints["parcel"] = self._hints.get("parcel", 0) + 1
+
+    async def _keep(self) -> None:
+        """The ledger's lists are as fresh as the last change."""
+        view = self.view()
+        self._show(view.state.value, view.waiting_on)
+        await self._control(FulfillmentControl.keep, view, f"keep {self._key}")
+
+    def _show(self, state: str, waiting_on: str) -> None:
+        if (state, waiting_on) != self._shown:
+            self._shown = (state, waiting_on)
+            waiting = f", waiting for {waiting_on}" if waiting_on else ""
+            workflow.set_current_details(f"**{state}**{waiting}")
+            workflow.upsert_search_attributes([STAGE.value_set(state), WAITING_ON.value_set(waiting_on)])

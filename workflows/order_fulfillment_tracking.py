@@ -1,0 +1,265 @@
+"""Order -> fulfillment -> tracking: one run is one order's goods, from booked in the ERP to delivered or closed.
+
+Input: which order; everything else was left by its checkout. The run sleeps until a feed tells it that something
+changed (`hint`), reads the ERP once, and brings shop, customer and portal to where the ERP is. It asks nobody on its
+own but for one look after days of silence. `cancel` cancels what has not left the house.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.fulfillment import (
+        AskTransfer,
+        Carriers,
+        ErpFulfillment,
+        FulfillmentView,
+        InvoiceShipped,
+        LookAtFulfillment,
+        LookAtParcels,
+        RequestTransfer,
+        ShopFulfillment,
+        WriteShipment,
+    )
+    from commerce.documents import CancelRequest
+    from commerce.fulfillment import ZERO, Fulfillment, Portion, Shipment, State, Transfer, problems
+    from commerce.quantities import Entry, Kind
+    from commerce.totals import is_on_account
+    from workflows.fulfillment_state import FulfillmentInput
+    from workflows.fulfillment_steps import FulfillmentSteps
+    from workflows.parking import Problem, Skipped
+
+
+@workflow.defn(name="OrderFulfillmentTracking")
+class OrderFulfillmentTracking(FulfillmentSteps):
+    @workflow.init
+    def __init__(self, given: FulfillmentInput) -> None:
+        super().__init__(given)
+
+    # ---- the story ---------------------------------------------------------------------------------------------------
+
+    @workflow.run
+    async def run(self, given: FulfillmentInput) -> FulfillmentView:
+        await self._open()
+        while True:
+            await self._read_erp()
+            await self._cancel_what_was_asked()
+            self._follow_cancelled_lines()
+            await self._write_shipments()
+            await self._keep_parcels()
+            await self._look_at_parcels()
+            await self._tell()
+            await self._keep()
+            if self._ended():
+                return await self._close()
+            await self._wait_for_news()
+            self._leave_for_a_new_run()
+
+    # ---- the steps, in order -----------------------------------------------------------------------------------------
+
+    async def _read_erp(self) -> None:
+        """One whole reading, checked in itself and against the one before."""
+        if not self._unheard("fulfillment"):
+            return
+        self._heard("fulfillment")  # before the look: what comes during it is looked at again
+
+        async def read() -> Fulfillment:
+            reading: Fulfillment = await self._do(
+                "look at fulfillment",
+                self._need_plan().erp,
+                ErpFulfillment.look_at_fulfillment,
+                lambda: LookAtFulfillment(order_key=self._key),
+            )
+            wrong = problems(self._reading, reading)
+            if wrong:
+                raise Problem(
+                    f"follow the goods of order {self._key}",
+                    "; ".join(wrong),
+                    "correct the ERP's documents and decide 'retry'; nothing was written to the shop",
+                    system=self._need_plan().erp,
+                )
+            return reading
+
+        self._take(await self._check("agree with the ERP", read))
+
+    async def _write_shipments(self) -> None:
+        """Each dispatched shipment into the shop, with its tracks; then, on account, its invoice. One at a time."""
+        if not self._in_shop() or self._reading is None:
+            return
+        for shipment in self._reading.dispatched():
+            if self._written.get(shipment.number) == list(shipment.tracking_numbers()):
+                continue
+            if shipment.number not in self._left_out:
+                await self._write_shipment(shipment)
+
+    async def _write_shipment(self, shipment: Shipment) -> None:
+        entry = Entry(kind=Kind.SHIP, document=shipment.number, quantities=_quantities(shipment))
+
+        async def fits() -> None:
+            beyond = self._quantities.would(entry)
+            if beyond:
+                raise Problem(
+                    f"write shipment {shipment.number} of order {self._key} to the shop",
+                    "; ".join(each.words() for each in beyond),
+                    "find out what left the house; correct the ERP and decide 'retry', or 'skip' this shipment",
+                    system=self._need_plan().erp,
+                    may_skip=True,
+                )
+
+        new = shipment.number not in self._written
+        try:
+            await self._check(f"ship {shipment.number}", fits)
+            document = await self._do(
+                f"write shipment {shipment.number}",
+                self._need_plan().storefront,
+                ShopFulfillment.ensure_shipment,
+                lambda: WriteShipment(
+                    order_key=self._key,
+                    store=self._store,
+                    number=self._number,
+                    shop_id=self._order.shop_id,
+                    shipment=shipment,
+                    tell_customer=self._goods_plan.shop_mail,
+                ),
+                may_skip=True,
+            )
+        except Skipped as skipped:
+            self._leave_out(shipment.number, str(skipped))
+            return
+        self._quantities.take(entry)
+        self._written[shipment.number] = list(shipment.tracking_numbers())
+        self._add(document)
+        self._note("did", f"shipment {shipment.number} is {'in the shop' if new else 'in the shop with its tracks'}")
+        if new and is_on_account(self._order):
+            await self._invoice_shipped(shipment)
+
+    async def _invoice_shipped(self, shipment: Shipment) -> None:
+        try:
+            document = await self._do(
+                f"invoice shipment {shipment.number} in the shop",
+                self._need_plan().storefront,
+                ShopFulfillment.invoice_shipped,
+                lambda: InvoiceShipped(
+                    order_key=self._key,
+                    store=self._store,
+                    number=self._number,
+                    shop_id=self._order.shop_id,
+                    key=shipment.number,
+                    portions=shipment.portions,
+                ),
+                may_skip=True,
+            )
+        except Skipped as skipped:
+            self._skipped.append(str(skipped))
+            return
+        self._quantities.take(Entry(kind=Kind.INVOICE, document=shipment.number, quantities=_quantities(shipment)))
+        self._add(document)
+
+    async def _look_at_parcels(self) -> None:
+        """What the carrier says of the parcels that are on their way."""
+        carrier = self._goods_plan.carrier
+        if not carrier or self._reading is None or not self._unheard("parcel"):
+            return
+        self._heard("parcel")
+        for shipment in self._reading.dispatched():
+            numbers = shipment.tracking_numbers()
+            if not numbers or shipment.number in self._delivered:
+                continue
+            try:
+                found = await self._do(
+                    f"look at the parcels of {shipment.number}",
+                    carrier,
+                    Carriers.look_at_parcels,
+                    partial(LookAtParcels, order_key=self._key, carrier=shipment.carrier, tracking=numbers),
+                    may_skip=True,
+                )
+            except Skipped as skipped:
+                self._skipped.append(str(skipped))
+                continue
+            self._hear_of_parcels(shipment, found.news)
+
+    async def _wait_for_news(self) -> None:
+        """Until a feed tells, a person decides, a promised day passes, or there was silence for long."""
+        wait = self._next_look() - workflow.now()
+        try:
+            await workflow.wait_condition(
+                lambda: self._unheard("fulfillment", "parcel") or self._asked_to_cancel() or self._continue_now(),
+                timeout=max(wait, timedelta(seconds=1)),
+                timeout_summary="look without being told",
+            )
+        except TimeoutError:
+            self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1
+            self._hints["parcel"] = self._hints.get("parcel", 0) + 1
+
+    # ---- messages ----------------------------------------------------------------------------------------------------
+
+    @workflow.signal
+    def hint(self, what: str) -> None:
+        """Something may have changed: `fulfillment`, `parcel` or `shop-canceled`. Harmless when repeated."""
+        self._hints[what] = self._hints.get(what, 0) + 1
+        if what == "shop-canceled":
+            self._ask_to_cancel(CancelRequest(by="shop", reason="cancelled in the shop"))
+
+    @workflow.update
+    async def cancel(self, request: CancelRequest) -> FulfillmentView:
+        self._ask_to_cancel(request)
+        await workflow.wait_condition(lambda: not self._asked_to_cancel() or bool(self._listed))
+        return self.view()
+
+    @workflow.update
+    async def transfer(self, asked: AskTransfer) -> Transfer:
+        """Goods from another warehouse. The run sees their arrival at the ERP, and that the order goes on."""
+        self._transfers += 1
+        skus = {line.line: line.sku for line in self._lines()}
+        made: Transfer = await self._do(
+            "request transfer",
+            self._need_plan().erp,
+            ErpFulfillment.request_transfer,
+            partial(
+                RequestTransfer,
+                key=f"{self._key}:transfer:{self._transfers}",
+                order_key=self._key,
+                source=asked.source,
+                destination=asked.destination,
+                portions=tuple(
+                    Portion(line=line, sku=skus[line], quantity=quantity) for line, quantity in asked.lines.items()
+                ),
+                needed_by=asked.needed_by,
+                reason=f"{asked.reason} ({asked.by})",
+            ),
+        )
+        self._note("did", f"{asked.by} asked for transfer {made.number} from {asked.source}: {asked.reason}")
+        self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1
+        return made
+
+    @transfer.validator
+    def _may_transfer(self, asked: AskTransfer) -> None:
+        still_open = {line.line: line.open for line in self._lines() if line.open}
+        for line, quantity in asked.lines.items():
+            if quantity > still_open.get(line, ZERO):
+                known = ", ".join(f"{each}: {left}" for each, left in still_open.items()) or "none"
+                raise ApplicationError(
+                    f"lines.{line}: {quantity} are asked for; open quantities by line are {known}", type="Impossible"
+                )
+        if asked.source == asked.destination:
+            raise ApplicationError("source and destination are the same warehouse", type="Impossible")
+
+    @cancel.validator
+    def _may_cancel(self, request: CancelRequest) -> None:
+        if self._reading is not None and not any(line.open for line in self._reading.lines):
+            gone = self._state() is not State.CANCELLED
+            raise ApplicationError(
+                "everything has left the house; take it back as a return" if gone else "it is cancelled already",
+                type="TooLate",
+            )
+
+
+def _quantities(shipment: Shipment) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for portion in shipment.portions:
+        found[portion.line] = found.get(portion.line, ZERO) + portion.quantity
+    return found

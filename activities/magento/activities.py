@@ -164,10 +164,28 @@ class MagentoActivities(Storefront):
         )
 
     async def _comment(self, task: AnyTask, body: dict[str, Any], key: str, looked_at: datetime, tried: str) -> None:
-        async with self._turns.take(key, looked_at=looked_at, tried=tried):
-            await self._client.post(
-                "orders/{id}/comments", body, tried=tried, order_key=task.order_key, id=task.shop_id
-            )
+        try:
+            async with self._turns.take(key, looked_at=looked_at, tried=tried):
+                await self._client.post(
+                    "orders/{id}/comments", body, tried=tried, order_key=task.order_key, id=task.shop_id
+                )
+        except SystemFailure as err:
+            if err.family is not Family.REJECTED or await self._is_still(task, body, tried):
+                raise
+            raise SystemFailure(
+                Family.TRANSIENT,
+                tried,
+                "the order's status changed in the shop meanwhile",
+                system=self._system,
+                request_id=err.request_id,
+                do_next="nothing: it is looked at again by itself",
+            ) from err
+
+    async def _is_still(self, task: AnyTask, body: Mapping[str, Any], tried: str) -> bool:
+        """Whether a comment's status still belongs to the order. A shop refuses one that was right a moment ago."""
+        order = await self._order(task, tried, _HISTORY)
+        status = body["statusHistory"]["status"]
+        return text(order, "status") == status or status in self._settings.statuses.get(text(order, "state"), ())
 
     # ---- what is there -----------------------------------------------------------------------------------------------
 

@@ -40,6 +40,26 @@ async def test_an_order_in_pending_payment_keeps_that_status(shop: Shop) -> None
     assert (await shop.entity(order.shop_id))["status"] == "pending_payment"
 
 
+async def test_an_order_that_changes_between_look_and_comment_is_looked_at_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await shop.place(state="pending_payment")
+    look, looks = shop.does._order, 0
+
+    async def change_after_the_first_look(*given: Any) -> dict[str, Any]:
+        nonlocal looks
+        looks += 1
+        found = await look(*given)
+        if looks == 1:
+            await shop.does.ensure_invoice(order.invoice())
+        return found
+
+    monkeypatch.setattr(shop.does, "_order", change_after_the_first_look)
+    made = await as_engine(shop.does.announce_payment, order.announce())
+    assert made.status == "processing"
+    assert len([c for c in await shop.comments(order) if "pay.example" in c]) == 1
+
+
 async def test_a_longer_link_is_another_link(shop: Shop) -> None:
     order = await shop.place()
     await shop.does.announce_payment(order.announce("https://pay.example/l/12?a=1&b=2"))

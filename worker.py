@@ -21,9 +21,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.endpoints import EndpointActivities, GateKeeper, Hours
+from activities.endpoints import EndpointActivities, Hours, SharedProbes
 from activities.feeds import FeedActivities
+from activities.gatekeeper import Allowances, GateKeeper
 from activities.ledger.activities import LedgerActivities
+from activities.ledger.calls import CallBook
 from activities.ledger.database import engine_for, migrate
 from activities.ledger.endpoints import EndpointBook
 from activities.ledger.fulfillment import FulfillmentBook, FulfillmentLedger
@@ -41,6 +43,7 @@ from activities.reconcile_own import ReconcilerActivities, engine_run_of
 from activities.watch import EndpointNote, WatchPlan
 from commerce.failures import SystemFailure
 from commerce.windows import read_window
+from settings.allowances import allowances, budgets, shared_probes
 from settings.connect import connect, missing_search_attributes
 from settings.load import ConfigError, load
 from settings.model import Settings, System, records_endpoint
@@ -109,15 +112,19 @@ async def run(
             {source.name: settings.systems[source.system].follow_every_seconds for source in connected.sources},
             frozenset(settings.stores),
             operators,
+            {source.name: _records_of(settings, source.system) for source in connected.sources},
         )
         book = EndpointBook(engine)
         plans = {endpoint: _watch_plan(settings, connected, endpoint) for endpoint in connected.probes}
         hours = {endpoint: _hours(settings, connected, endpoint) for endpoint in connected.probes}
-        watch = EndpointActivities(client, book, connected.probes, plans, f"holdfast@{os.getpid()}", hours)
+        calls = CallBook(engine)
+        shared = SharedProbes(calls, shared_probes(settings))
+        watch = EndpointActivities(client, book, connected.probes, plans, f"holdfast@{os.getpid()}", hours, shared)
+        allowed = Allowances(calls, allowances(settings), budgets(settings), operators.tell, runs.calls_spent)
+        keeper = asyncio.create_task(GateKeeper(book, runs.suspect, allowed).run())
+        stack.callback(keeper.cancel)
         goods = FulfillmentLedger(FulfillmentBook(engine), settings.plans(), settings.goods_plans())
         goods_mail = GoodsMail(ledger, mailer)
-        keeper = asyncio.create_task(GateKeeper(book, runs.suspect).run())
-        stack.callback(keeper.cancel)
         reports = ReconciliationBook(engine)
         reconciler = ReconcilerActivities(
             reports,
@@ -223,6 +230,10 @@ async def _release(runs: EngineRuns, book: EndpointBook, watch: EndpointActiviti
 
 def _system_of(settings: Settings, connected: Connected, endpoint: str) -> System:
     return settings.systems[connected.system_of.get(endpoint, endpoint)]
+
+
+def _records_of(settings: Settings, system: str) -> str:
+    return records_endpoint(system, settings.systems[system].kind)
 
 
 def _system_worker(

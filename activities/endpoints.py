@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.gate import gate, probing
 from activities.held import held_by
+from activities.ledger.calls import CallBook
 from activities.ledger.endpoints import EndpointBook
 from activities.steps import patient_step
 from activities.watch import EndpointNote, Endpoints, Found, Held, PlanAsked, RateSet, SetRate, Watch, WatchPlan
@@ -27,9 +29,25 @@ log = logging.getLogger("holdfast.endpoints")
 # So many probes in a row must fail (or succeed) before the state changes: one lost packet is not an outage.
 CONFIRM = 2
 PROBE_LIMIT = 20.0  # seconds that one probe may take
+SPARING = 10  # so much longer are the pauses between probes while calls are short
 CHECK_LIMIT = 12.0  # two of these fit into the half minute of a control step; else a system that hangs is never down
 _REFUSALS = frozenset({RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.INVALID_ARGUMENT})
 Probe = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class SharedProbes:
+    """`of` names what one probe answers for, by endpoint: systems in one org need one probe, not one each."""
+
+    book: CallBook
+    of: Mapping[str, str]
+
+
+@dataclass
+class Seen:
+    """When the shared answer was given that was looked at last."""
+
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +69,7 @@ class EndpointActivities(Endpoints):
         plans: Mapping[str, WatchPlan],
         identity: str,
         hours: Mapping[str, Hours] = MappingProxyType({}),
+        shared: SharedProbes | None = None,
     ) -> None:
         self._client = client
         self._book = book
@@ -58,6 +77,7 @@ class EndpointActivities(Endpoints):
         self._plans = plans
         self._identity = identity
         self._hours = hours
+        self._shared = shared
 
     @activity.defn(name="endpoint.plan")
     @patient_step
@@ -73,14 +93,18 @@ class EndpointActivities(Endpoints):
     @activity.defn(name="endpoint.watch")
     async def watch(self, task: Watch) -> Found:
         every = self._plans[task.endpoint].probe_every
-        against = 0
+        against, seen = 0, Seen()
         while not activity.is_worker_shutdown():
             activity.heartbeat()
-            found = await self._probe(task.endpoint)
-            against = against + 1 if found.up != (task.state == "up") else 0
-            if against >= CONFIRM:
+            pause = min(every, 1.0) if against else every
+            if gate.is_sparing(task.endpoint):  # probes are calls, too
+                pause *= SPARING
+            found = await self._look(task.endpoint, pause, seen)
+            if found is not None:
+                against = against + 1 if found.up != (task.state == "up") else 0
+            if found is not None and against >= CONFIRM:
                 return found
-            await _heartbeating_sleep(min(every, 1.0) if against else every)
+            await _heartbeating_sleep(min(every, 1.0) if against else pause)
         return Found(up=task.state == "up")  # nothing changed; another worker follows on
 
     @activity.defn(name="endpoint.check")
@@ -133,11 +157,33 @@ class EndpointActivities(Endpoints):
             await self._limit(SetRate(endpoint=note.endpoint, per_second=None, reason=note.reason[:200]))
         await self._book.note(note)
 
+    async def _look(self, endpoint: str, every: float, seen: "Seen") -> Found | None:
+        """A probe, or what another one that answers for this endpoint found; None: nothing new."""
+        if gate.rest_of(endpoint)[0] > 0:  # it asked to be called less, so it answers
+            return None
+        if self._shared is None or endpoint not in self._shared.of:
+            return await self._probe(endpoint)
+        shared, book = self._shared.of[endpoint], self._shared.book
+        try:
+            if not await book.may_probe(shared, every * 0.8):
+                last = await book.last_probe(shared)
+                if last is None or last[0] == seen.at:
+                    return None
+                seen.at = last[0]
+                return Found(up=last[1], reason=last[2])
+            found = await self._probe(endpoint)
+            await book.probed(shared, up=found.up, reason=found.reason)
+            return found
+        except SystemFailure:  # our own memory is away: each sees for itself
+            return await self._probe(endpoint)
+
     async def _probe(self, endpoint: str, limit: float = PROBE_LIMIT) -> Found:
         with probing():
             try:
                 await asyncio.wait_for(self._probes[endpoint](), limit)
             except SystemFailure as failure:
+                if gate.rest_of(endpoint)[0] > 0:  # "too many" is an answer
+                    return Found(up=True, reason=failure.came_back)
                 return Found(up=False, reason=failure.came_back)
             except TimeoutError:
                 return Found(up=False, reason=f"no answer within {limit:.0f} s")
@@ -145,38 +191,6 @@ class EndpointActivities(Endpoints):
                 log.exception("the probe of %s broke", endpoint)
                 return Found(up=False, reason=f"the probe broke: {type(err).__name__}")
         return Found(up=True)
-
-
-class GateKeeper:
-    """Keeps this process's gate in step with the ledger, and tells the watch of trouble."""
-
-    def __init__(self, book: EndpointBook, suspect: Callable[[str, str], Awaitable[None]], every: float = 1.0) -> None:
-        self._book = book
-        self._suspect = suspect
-        self._every = every
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def run(self) -> None:
-        gate.on_trouble = self._trouble
-        while True:
-            try:
-                gate.closed, gate.no_writes = await self._book.held_back()
-            except SystemFailure as failure:
-                log.warning("the gate stays as it is: %s", failure)
-            except Exception:  # a keeper that ends would leave a closed gate closed for ever
-                log.exception("the gate stays as it is")
-            await asyncio.sleep(self._every)
-
-    def _trouble(self, endpoint: str, reason: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._report(endpoint, reason))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _report(self, endpoint: str, reason: str) -> None:
-        try:
-            await self._suspect(endpoint, reason)
-        except RPCError as err:
-            log.warning("the watch of %s could not be told: %s", endpoint, err)
 
 
 async def _heartbeating_sleep(seconds: float) -> None:

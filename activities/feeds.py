@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Protocol
 
 from temporalio import activity
@@ -16,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.changes import Change, Feeds, Follow, LatePaymentInput, RunRefused, Source
 from activities.control import TellOperators
-from activities.gate import HELD
+from activities.gate import HELD, gate
 from activities.ledger.quarantine import QuarantineBook
 from activities.ledger.store import Ledger, Notification
 from commerce.documents import Stage
@@ -25,6 +26,7 @@ from commerce.order import Order
 
 INBOX_EVERY = 0.3  # seconds between looks into the inbox: what a portal's buyer notices at most
 TURN = timedelta(hours=6)  # after that the activity ends and the feed's workflow starts it anew
+SPARING, SPARING_AT_LEAST = 10, 60.0  # times as long, and seconds, between sweeps while calls are short
 HELD_PAUSE = 1.0  # seconds between looks while the source's system is held back
 LONGEST_PAUSE = 60.0  # seconds between tries while a system is away
 BEAT_EVERY = 5.0  # seconds; a slow system answers later than the engine's patience for a feed without a heartbeat
@@ -68,6 +70,7 @@ class FeedActivities(Feeds):
         every: Mapping[str, float],
         stores: frozenset[str],
         operators: Operators | None = None,
+        endpoints: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._ledger = ledger
         self._quarantined = QuarantineBook(ledger.engine)
@@ -76,6 +79,7 @@ class FeedActivities(Feeds):
         self._every = every
         self._stores = stores
         self._operators = operators
+        self._endpoints = endpoints
 
     @activity.defn(name="feed.follow")
     async def follow(self, task: Follow) -> int:
@@ -94,7 +98,7 @@ class FeedActivities(Feeds):
     async def _follow(self, source: Source) -> int:
         passed = 0
         sweep_at = 0.0
-        pause = self._every[source.name]
+        pause = self._pace(source)
         clock = asyncio.get_running_loop().time
         end = clock() + TURN.total_seconds()
         while clock() < end and not activity.is_worker_shutdown():
@@ -103,7 +107,7 @@ class FeedActivities(Feeds):
                 if clock() >= sweep_at:
                     passed += await self._sweep(source)
                     await self._tell_of_quarantine(source)
-                    pause = self._every[source.name]
+                    pause = self._pace(source)
                     sweep_at = clock() + pause
             except SystemFailure as failure:
                 if failure.code == HELD:  # nothing was asked; the watch says when it goes on
@@ -121,6 +125,12 @@ class FeedActivities(Feeds):
             else:
                 await _rest(INBOX_EVERY)
         return passed
+
+    def _pace(self, source: Source) -> float:
+        """Seconds between two sweeps: more while the calls of its system are short."""
+        every = self._every[source.name]
+        sparing = gate.is_sparing(self._endpoints.get(source.name, source.system))
+        return max(every * SPARING, SPARING_AT_LEAST) if sparing else every
 
     async def _sweep(self, source: Source) -> int:
         passed = 0

@@ -21,6 +21,7 @@ from commerce.failures import Family, SystemFailure
 USER_AGENT = "holdfast"
 # Nothing of the request has left: no connection was made.
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+UNSAID_REST = 10  # seconds, where a "too many" does not say for how long
 # The request itself is not one that can be sent: configuration or our own mistake.
 _NOT_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
@@ -57,6 +58,7 @@ async def send(
         propagate.inject(carrier)
         request.headers.update(carrier)
         gate.check(system, tried, writes=writes)
+        gate.called(system)
         try:
             response = await client.send(request, auth=auth, follow_redirects=False)
         except httpx2.RequestError as err:
@@ -65,6 +67,9 @@ async def send(
             span.set_attribute("error.type", type(err).__name__)
             span.set_status(Status(StatusCode.ERROR, failure.came_back))
             raise failure from err
+        if response.status_code == 429:
+            hint = retry_after(response)
+            gate.asked_to_rest(system, f"HTTP 429 at {request.url.host}", UNSAID_REST if hint is None else hint)
         if response.status_code in (502, 503, 504):  # a proxy speaks for a system that is not there
             gate.failed(system, f"HTTP {response.status_code} at {request.url.host}")
         else:

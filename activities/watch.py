@@ -8,8 +8,8 @@ from commerce.model import Model, UtcDatetime
 from commerce.money import Money
 from commerce.windows import Opening
 
-State = Literal["up", "down", "recovering", "paused", "closed"]
-"""`closed`: outside its configured windows nothing is written to it; reads go on."""
+State = Literal["up", "down", "recovering", "paused", "closed", "spent"]
+"""`closed`: outside its windows nothing is written to it; reads go on. `spent`: it allows no more calls for now."""
 
 
 class Watch(Model):

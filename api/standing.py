@@ -1,17 +1,21 @@
 """How the connected systems stand: the watch's notes from the ledger, and from the engine what waits at this moment."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.budget import Usage
 from activities.held import held_by, queued
+from activities.ledger.calls import CallBook
 from activities.ledger.endpoints import EndpointBook
 from activities.watch import EndpointNote, Held
 from api.backing import Backing
 from api.errors import AWAY, Refusal
 from commerce.model import Model
+from settings.allowances import allowances, budgets
 from workflows.names import NOTIFY, system_queue
 
 _WITHIN = timedelta(seconds=3)
@@ -20,11 +24,13 @@ _WITHIN = timedelta(seconds=3)
 class EndpointList(Model):
     """`notify` is the queue of mails and portal messages, which has no watch: each message is tried on its own.
 
+    `calls` is how many of its calls in 24 hours each endpoint has used; endpoints of one org share them.
     `counted_now` False: the engine does not answer, and `held` is what was counted when the state last changed.
     """
 
     endpoints: tuple[EndpointNote, ...]
     notify: Held = Held()
+    calls: Mapping[str, Usage] = {}
     counted_now: bool = True
 
 
@@ -32,17 +38,19 @@ async def standing(backing: Backing) -> EndpointList:
     """Raises SystemFailure while the ledger is away."""
     book = EndpointBook(backing.ledger.engine)
     notes = await book.all()
+    usages = await CallBook(backing.ledger.engine).usages(budgets(backing.settings))
+    calls = {endpoint: usages[allowance] for endpoint, allowance in allowances(backing.settings).items()}
     try:
         client = await backing.engine.client()
         counted = await asyncio.gather(*(_now(client, book, note) for note in notes))
         steps, since = await queued(client, system_queue(NOTIFY), within=_WITHIN)
     except Refusal:
-        return EndpointList(endpoints=tuple(notes), counted_now=False)
+        return EndpointList(endpoints=tuple(notes), calls=calls, counted_now=False)
     except RPCError as err:
         if err.status not in AWAY:
             raise
-        return EndpointList(endpoints=tuple(notes), counted_now=False)
-    return EndpointList(endpoints=tuple(counted), notify=Held(steps=steps, step_since=since))
+        return EndpointList(endpoints=tuple(notes), calls=calls, counted_now=False)
+    return EndpointList(endpoints=tuple(counted), notify=Held(steps=steps, step_since=since), calls=calls)
 
 
 async def _now(client: Client, book: EndpointBook, note: EndpointNote) -> EndpointNote:

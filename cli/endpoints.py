@@ -86,6 +86,7 @@ async def _endpoints(client: Api, screen: Screen) -> int:
         table.add_column("orders", justify="right")
         table.add_column("steps", justify="right")
         table.add_column("money that waits", no_wrap=True, justify="right")
+        table.add_column("calls in 24 h", no_wrap=True, justify="right")
         table.add_column("why", overflow="fold")
         for note in notes:
             held = note["held"]
@@ -97,6 +98,7 @@ async def _endpoints(client: Api, screen: Screen) -> int:
                 str(held["orders"]),
                 str(held["steps"]),
                 amounts or "-",
+                _calls(answer["calls"].get(note["endpoint"])),
                 Text(note["reason"]),
             )
         screen.out.print(table)
@@ -116,6 +118,13 @@ async def _endpoints(client: Api, screen: Screen) -> int:
         return GOOD
     screen.verdict(f"all {len(notes)} systems are up", GOOD)
     return GOOD
+
+
+def _calls(usage: Any) -> Text:
+    if not usage:
+        return Text("-")
+    text = str(usage["used"]) + (f" of {usage['allowed']}" if usage["allowed"] is not None else "")
+    return Text(text if usage["level"] == "free" else f"{text}, {usage['level']}")
 
 
 async def _switch(client: Api, system: str, what: str, body: dict[str, Any], screen: Screen) -> None:

@@ -73,6 +73,16 @@ class System(Part):
         default=(1, 2, 5, 10), description="Calls per second after an outage, step by step, before the usual pace"
     )
     recovery_step_seconds: float = Field(default=10, gt=0, le=3600, description="How long each of those steps lasts")
+    daily_calls: int | None = Field(
+        default=None,
+        gt=0,
+        description="Calls that it may get in 24 hours; the vendor's own count goes before ours; empty: what the "
+        "vendor says, if it says so",
+    )
+    warn_at: float = Field(default=0.8, gt=0, le=1, description="Share of these calls at which operators are told")
+    reserve_for_money: float = Field(
+        default=0.1, ge=0, lt=1, description="Share of these calls that is kept for orders, payments and invoices"
+    )
     write_windows: tuple[str, ...] = Field(
         default=(),
         description="When it takes writes, such as Mon-Fri 20:00-06:00; outside nothing is written to it and its queue "

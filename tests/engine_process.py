@@ -57,10 +57,10 @@ async def start_postgres(folder: Path) -> PostgresServer:
     return PostgresServer(port, password, child)
 
 
-async def start_temporal(folder: Path) -> TemporalServer:
-    """A server with its data in `folder`; the caller stops its child."""
+async def start_temporal(folder: Path, dynamic: tuple[str, ...] = ()) -> TemporalServer:
+    """A server with its data in `folder` and further `dynamic` settings; the caller stops its child."""
     port, ui_port = free_port(), free_port()
-    child = temporal.child(folder / "data", port, ui_port, folder / "temporal.log", dynamic=TIME_SKIPPING)
+    child = temporal.child(folder / "data", port, ui_port, folder / "temporal.log", dynamic=(*TIME_SKIPPING, *dynamic))
     await child.start()
     return TemporalServer(f"127.0.0.1:{port}", f"http://127.0.0.1:{ui_port}", child)
 

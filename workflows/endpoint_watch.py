@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.names import CONTROL_QUEUE
     from workflows.profiles import control_step
 
-HELD_BACK = ("down", "paused", "closed")
+HELD_BACK = ("down", "paused", "closed", "spent")
 
 
 class Pause(Model):
@@ -47,6 +47,13 @@ class Pause(Model):
 class Resume(Model):
     by: str
     reason: str = ""
+
+
+class CallsSpent(Model):
+    """The system allows no more calls. It is looked at again after `seconds`."""
+
+    seconds: int
+    reason: str
 
 
 class EndpointInput(Model):
@@ -92,6 +99,7 @@ class EndpointWatch:
         self._pause: Pause | None = given.pause
         self._resume: Resume | None = given.resume
         self._refresh = False
+        self._spent: CallsSpent | None = None
         self._held_back_by = "server"
         self._plan = WatchPlan()
         self._fresh = given.since is None
@@ -104,12 +112,15 @@ class EndpointWatch:
         while not workflow.info().is_continue_as_new_suggested():
             if self._refresh:
                 await self._take_up_settings()
+            spent, self._spent = self._spent, None
+            if spent is not None and self._state in ("up", "recovering"):
+                await self._hold_for_calls(spent)
             if self._pause is not None:
                 await self._begin_pause(self._pause)
             elif self._state == "paused":
                 await self._wait_out_pause()
-            elif self._state == "closed":
-                await self._wait_for_window()
+            elif self._state in ("closed", "spent"):
+                await self._wait_for_opening()
             elif self._state == "up":
                 await self._follow_up()
             elif self._state == "down":
@@ -217,11 +228,19 @@ class EndpointWatch:
         self._until, self._planned = self._plan.opening.until, True
         await self._enter("closed", f"{until}, by its write_windows")
 
-    async def _wait_for_window(self) -> None:
-        ended = not await self._wait_until(self._until, "window opens")
+    async def _hold_for_calls(self, spent: CallsSpent) -> None:
+        """Operators hear of it from whoever counts the calls, once a day."""
+        await self._set_rate(0, spent.reason)
+        self._until, self._planned = workflow.now() + timedelta(seconds=spent.seconds), True
+        await self._enter("spent", spent.reason)
+
+    async def _wait_for_opening(self) -> None:
+        ended = not await self._wait_until(self._until, "held back until then")
         if self._resume is None and not ended:
             return
-        by = f"opened by {self._resume.by}" if self._resume else "its window opens"
+        by = "its window opens" if self._state == "closed" else "its calls are counted again"
+        if self._resume is not None:
+            by = f"opened by {self._resume.by}"
         self._opened_until = self._until if self._resume else None
         self._resume = self._until = None
         await self._renew_plan()
@@ -244,7 +263,10 @@ class EndpointWatch:
         await self._renew_plan()
         if self._state in HELD_BACK:
             await self._set_rate(0, self._reason)
-        if self._state == "closed":
+        if self._state == "spent":
+            self._until = None
+            await self._come_back("its settings were read again")
+        elif self._state == "closed":
             if not self._is_shut():
                 self._until = None
                 await self._come_back("its windows were changed")
@@ -254,7 +276,7 @@ class EndpointWatch:
     # ---- what is asked for, and the plan -----------------------------------------------------------------------------
 
     def _called(self) -> bool:
-        return self._pause is not None or self._refresh
+        return self._pause is not None or self._refresh or self._spent is not None
 
     def _suspected(self) -> bool:
         return self._suspects != self._seen_suspects
@@ -366,6 +388,12 @@ class EndpointWatch:
     def refresh(self) -> None:
         """A worker has started, perhaps with other settings."""
         self._refresh = True
+
+    @workflow.signal
+    def calls_spent(self, spent: CallsSpent) -> None:
+        """The gate refuses all calls already; this keeps the steps in their queue."""
+        if self._state in ("up", "recovering"):
+            self._spent = spent
 
     @workflow.update
     async def pause(self, request: Pause) -> str:

@@ -21,7 +21,7 @@ from commerce.order import Order
 from commerce.reconciliation_report import Report
 from workflows.change_feed import ChangeFeed, FeedInput
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
-from workflows.endpoint_watch import EndpointInput, EndpointWatch
+from workflows.endpoint_watch import CallsSpent, EndpointInput, EndpointWatch
 from workflows.fulfillment_state import FulfillmentInput
 from workflows.late_payment import LatePayment
 from workflows.names import (
@@ -203,6 +203,10 @@ class EngineRuns:
 
     def reconciliation(self, id: str) -> WorkflowHandle[Reconciliation, Report]:
         return self._client.get_workflow_handle_for(Reconciliation.run, reconciliation_id(id))
+
+    async def calls_spent(self, endpoint: str, seconds: int, reason: str) -> None:
+        """The system allows no more calls; look again after so many seconds."""
+        await self.watch(endpoint).signal(EndpointWatch.calls_spent, CallsSpent(seconds=seconds, reason=reason))
 
     def watch(self, endpoint: str) -> WorkflowHandle[EndpointWatch, None]:
         return self._client.get_workflow_handle_for(EndpointWatch.run, endpoint_id(endpoint))

@@ -312,3 +312,38 @@ notices = Table(
     Index("ix_notices_due", "channel", "due_at", postgresql_where=text("state = 'waiting'")),
     Index(None, "at"),
 )
+
+call_counts = Table(
+    "call_counts",
+    metadata,
+    Column("allowance", Text, primary_key=True, comment="an endpoint, or the org that several share"),
+    Column("hour", DateTime(timezone=True), primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+)
+
+call_limits = Table(
+    "call_limits",
+    metadata,
+    Column("allowance", Text, primary_key=True),
+    Column("used", BigInteger, nullable=False, comment="what the vendor said last"),
+    Column("allowed", BigInteger, nullable=False),
+    _at("said_at"),
+)
+
+slow_downs = Table(
+    "slow_downs",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    _at("until"),
+)
+
+probes = Table(
+    "probes",
+    metadata,
+    Column("shared", Text, primary_key=True, comment="what several endpoints share: one org and one user"),
+    Column("up", Boolean, nullable=True),
+    Column("reason", Text, nullable=False, server_default=""),
+    _at("begun_at"),
+    _at("answered_at", nullable=True),
+)

@@ -4,7 +4,6 @@ Every method raises SystemFailure with the family that `responses.RESPONSES` nam
 call replayed once; nothing else is repeated here, because the engine repeats steps.
 """
 
-import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
@@ -14,6 +13,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
+from activities.gate import gate
 from activities.http import USER_AGENT, send
 from activities.salesforce import wire
 from activities.salesforce.auth import Login, Token
@@ -25,7 +25,8 @@ from commerce.failures import SystemFailure
 
 __all__ = ["SalesforceClient", "SalesforceSettings", "Sub", "SubResult", "Upserted", "quote"]
 
-log = logging.getLogger(__name__)
+_TOO_MANY = "REQUEST_LIMIT_EXCEEDED"  # 403, not 429
+_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 MOST_COMPOSITE_PARTS = 25
 MOST_COMPOSITE_QUERIES = 5
 MOST_GRAPH_NODES = 500
@@ -48,7 +49,6 @@ class SalesforceClient:
             headers={"User-Agent": USER_AGENT},
         )
         self._login = Login(settings, self._http, system=system)
-        self._warned = False
         self.usage: tuple[int, int] | None = None  # calls used and allowed in 24 h, from the last answer
 
     async def close(self) -> None:
@@ -311,7 +311,10 @@ class SalesforceClient:
             errors = read_errors(answer)
             if errors and errors[0].code in _NO_RECORD and _NO_FIELD not in errors[0].message.lower():
                 return status, None
-        raise failure_of(status, answer, system=self._system, writes=writes, tried=tried, response=response)
+        failure = failure_of(status, answer, system=self._system, writes=writes, tried=tried, response=response)
+        if failure.code == _TOO_MANY and failure.retry_after is not None:
+            gate.asked_to_rest(self._system, failure.came_back, failure.retry_after)
+        raise failure
 
     @property
     def _root(self) -> str:
@@ -357,15 +360,11 @@ class SalesforceClient:
         return failure_of(status, None, system=self._system, writes=writes, tried=tried)
 
     def _note_usage(self, header: str) -> None:
-        match = re.search(r"(?:^|[;\s])api-usage=(\d+)/(\d+)", header)
-        if match is None:
-            return
-        used, allowed = int(match.group(1)), int(match.group(2))
-        self.usage = (used, allowed)
-        high = used >= allowed * self._settings.daily_calls_warn_share
-        if high and not self._warned:
-            log.warning("%s has used %d of %d API calls of the last 24 hours", self._system, used, allowed)
-        self._warned = high
+        """`api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)`: the one that ends first counts."""
+        found = [(int(used), int(allowed)) for used, allowed in _USAGE.findall(header)]
+        if found:
+            self.usage = max(found, key=lambda pair: pair[0] / max(pair[1], 1))
+            gate.said(self._system, *self.usage)
 
 
 def _body_of(response: httpx2.Response) -> tuple[Any, bool]:

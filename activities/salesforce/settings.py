@@ -38,9 +38,6 @@ class SalesforceSettings(BaseModel):
         description="A write has been carried out this long after its answer was lost, or never will be: a "
         "cancellation looks so long for what it has to cancel",
     )
-    daily_calls_warn_share: float = Field(
-        default=0.8, gt=0, le=1, description="Share of the org's daily API calls at which a warning is logged"
-    )
 
     @field_validator("login_url")
     @classmethod

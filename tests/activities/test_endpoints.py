@@ -7,8 +7,9 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities import endpoints
-from activities.endpoints import EndpointActivities, GateKeeper
+from activities.endpoints import EndpointActivities
 from activities.gate import gate
+from activities.gatekeeper import GateKeeper
 from activities.ledger.endpoints import EndpointBook
 from workflows.profiles import control_step
 
@@ -53,5 +54,3 @@ async def test_a_gate_opens_again_after_an_error_that_nobody_foresaw() -> None:
     finally:
         keeper.cancel()
         await asyncio.gather(keeper, return_exceptions=True)
-        gate.on_trouble = None
-        gate.closed = {}

@@ -98,8 +98,10 @@ class Stand:
 
 
 @contextlib.asynccontextmanager
-async def standing(also: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[Stand]:
-    """`also` are variables of the environment that go before the stand's own."""
+async def standing(
+    also: Mapping[str, str] = MappingProxyType({}), *, dynamic: tuple[str, ...] = ()
+) -> AsyncIterator[Stand]:
+    """`also` are variables of the environment that go before the stand's own, `dynamic` settings of its Temporal."""
     with tempfile.TemporaryDirectory(prefix="holdfast-flow-") as name:
         folder = Path(name)
         async with contextlib.AsyncExitStack() as stack:
@@ -108,7 +110,7 @@ async def standing(also: Mapping[str, str] = MappingProxyType({})) -> AsyncItera
             sandbox.act("juston", "configure", entry_delay_ms=50, payment_delay_ms=50, refund_delay_ms=20)
             database = await start_postgres(folder / "postgres")
             stack.push_async_callback(database.child.stop)
-            engine = await start_temporal(folder / "temporal")
+            engine = await start_temporal(folder / "temporal", dynamic)
             stack.push_async_callback(engine.child.stop)
             url = await database.database()
             environment = {"TEMPORAL_ADDRESS": engine.address, **_environment(sandbox, url), **also}

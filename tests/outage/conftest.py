@@ -7,6 +7,15 @@ import pytest
 from tests.flow.stand import Stand, standing
 from tests.flow.world import World
 
+# Days for test_days.py: reminders come after one, escalation after two, and the store `at` is patient for so many.
+DAY = 4.0  # seconds
+PATIENT_DAYS = 5
+SHORT_DAYS = {
+    "HOLDFAST__STORE_DEFAULTS__REMIND_HOURS": str(DAY / 3600),
+    "HOLDFAST__STORE_DEFAULTS__ESCALATE_HOURS": str(2 * DAY / 3600),
+    "HOLDFAST__STORES__AT__GIVE_UP_DAYS": str(PATIENT_DAYS * DAY / 86_400),
+    "HOLDFAST__STORES__AT__WEB_CUSTOMER": "de:web",
+}
 WATCHED = {
     f"HOLDFAST__SYSTEMS__{name}__{setting}": value
     for name in ("MAGENTO", "FINANCIALFORCE", "JUSTON")
@@ -16,7 +25,7 @@ WATCHED = {
 
 @pytest.fixture(scope="package")
 async def stand() -> AsyncIterator[Stand]:
-    async with standing(WATCHED) as made:
+    async with standing(WATCHED | SHORT_DAYS) as made:
         yield made
 
 

@@ -91,8 +91,8 @@ MISTAKES = {
         'client_id = "id"\nclient_secrets = { file = "org.secret" }\n\n[systems.erp.bank',
         [
             "systems.erp.salesforce.client_secrets: is not a setting; did you mean client_secret? allowed: "
-            "api_version, audience, auth, client_id, client_secret, daily_calls_warn_share, login_url, private_key, "
-            "private_key_file, settled_after_seconds, timeout_seconds, username"
+            "api_version, audience, auth, client_id, client_secret, login_url, private_key, private_key_file, "
+            "settled_after_seconds, timeout_seconds, username"
         ],
     ),
     "a wrong kind": Mistake(

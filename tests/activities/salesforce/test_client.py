@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from activities.gate import gate
 from activities.salesforce.client import SalesforceClient, SalesforceSettings, Sub, quote
 from commerce.failures import Family, SystemFailure
 from tests.activities.salesforce.scripted import Answer, Scripted
@@ -297,16 +298,27 @@ async def test_an_action_that_failed_is_a_failure_though_its_status_is_good(scri
 # ---- limits and definitions ------------------------------------------------------------------------------------------
 
 
-async def test_the_orgs_call_budget_is_known_and_its_end_is_announced(
-    script: Scripted, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("header", "counted"),
+    [
+        ("api-usage=18/5000", (18, 5000)),
+        ("api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)", (17, 250)),
+        ("api-usage=4990/5000; per-app-api-usage=17/250(appName=sample-app)", (4990, 5000)),
+        ("", None),
+        ("something-else=1/2", None),
+    ],
+)
+async def test_the_orgs_own_count_of_calls_is_read_from_every_answer(
+    script: Scripted, header: str, counted: tuple[int, int] | None
 ) -> None:
-    client = SalesforceClient(script.settings(daily_calls_warn_share=0.8), system="erp")
-    app = "; per-app-api-usage=17/250(appName=sample-app)"
-    for used, warnings in ((79, 0), (80, 1), (81, 1)):
-        script.answers = [Answer(200, {}, {"Sforce-Limit-Info": f"api-usage={used}/100{app}"})]
-        await client.probe()
-        assert client.usage == (used, 100)
-        assert len([r for r in caplog.records if "API calls" in r.getMessage()]) == warnings
+    gate.take_counts()
+    client = SalesforceClient(script.settings(), system="erp")
+    script.answers = [Answer(200, {}, {"Sforce-Limit-Info": header} if header else {})]
+    await client.probe()
+    assert client.usage == counted
+    calls, said = gate.take_counts()
+    assert said == ({"erp": counted} if counted else {})
+    assert calls["erp"] == len(script.asked) + script.sign_ins
     await client.close()
 
 

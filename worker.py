@@ -138,6 +138,8 @@ async def run(
                 client,
                 task_queue=WORKFLOW_QUEUE,
                 workflows=WORKFLOWS,
+                activities=[control.open_order, control.close_order],  # local ones; else the control queue has them
+                no_remote_activities=True,
                 workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
                 graceful_shutdown_timeout=GRACE,
             ),
@@ -175,7 +177,7 @@ async def run(
             Worker(
                 client,
                 task_queue=system_queue(NOTIFY),
-                activities=[notify.customer, notify.portal, goods_mail.goods],
+                activities=[notify.both, notify.customer, notify.portal, goods_mail.goods],
                 max_concurrent_activities=10,
                 graceful_shutdown_timeout=GRACE,
             ),

@@ -1,12 +1,25 @@
 """How a system says what changed, and how it reads a notification: the two ways into the same run."""
 
-from collections.abc import Mapping
-from typing import Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 from temporalio import activity
 
+from commerce.billing import BillingProgress
 from commerce.model import Model, UtcDatetime
 from commerce.order import Order
+from commerce.payment import EntryState
+
+
+class Reading(Model):
+    """What a feed has read from the system itself, for the run that it tells. `at` is the record's own time stamp.
+
+    A run believes only what it was waiting for, and looks itself at everything else.
+    """
+
+    at: UtcDatetime
+    entry: EntryState | None = None
+    billing: BillingProgress | None = None
 
 
 class Change(Model):
@@ -25,6 +38,7 @@ class Change(Model):
     shop_canceled: bool = False
     problem: str = ""
     quiet: bool = False
+    reading: Reading | None = None
 
 
 class Page(Model):
@@ -47,6 +61,15 @@ class Source(Protocol):
 
     async def fetch(self, reference: str) -> Change | None:
         """The present state behind one notification's reference, read from the system itself; None when it is gone."""
+        ...
+
+
+@runtime_checkable
+class Detailed(Protocol):
+    """A source that can read more of what changed, many at once, so that no run has to ask for it on its own."""
+
+    async def detailed(self, changes: Sequence[Change]) -> list[Change]:
+        """The same changes, with their readings where there is something to tell. Raises SystemFailure."""
         ...
 
 

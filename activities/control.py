@@ -41,7 +41,9 @@ class Plan(Waiting):
     invoice_patience: int = 24 * 3600
     retry_longest: int = 60
     give_up_after: int = 21 * 24 * 3600
+    say_waiting_after: int = 10
     customer_mail: bool = True
+    portal_messages: bool = True
     accept_on_account: bool = True
 
 

@@ -6,7 +6,7 @@ first and remembered afterwards, so that a kill between the two repeats it; runs
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from typing import Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.changes import Change, Feeds, Follow, LatePaymentInput, RunRefused, Source
+from activities.changes import Change, Detailed, Feeds, Follow, LatePaymentInput, Reading, RunRefused, Source
 from activities.control import TellOperators
 from activities.gate import HELD, gate
 from activities.ledger.quarantine import QuarantineBook
@@ -48,7 +48,7 @@ class Runs(Protocol):
         """Start the order's run; nothing happens when it runs or has run."""
         ...
 
-    async def hint(self, order_key: str, what: str) -> bool:
+    async def hint(self, order_key: str, what: str, reading: Reading | None = None) -> bool:
         """Tell the order's run. False when it has ended or never was."""
         ...
 
@@ -137,7 +137,7 @@ class FeedActivities(Feeds):
         cursor = await self._ledger.cursor(source.name)
         while True:
             page = await source.read(cursor)
-            for change in page.changes:
+            for change in await self._detailed(source, page.changes):
                 passed += await self._pass_on_once(source, change)
             if page.cursor != cursor:
                 await self._ledger.keep_cursor(source.name, page.cursor)
@@ -180,13 +180,32 @@ class FeedActivities(Feeds):
             activity.logger.exception("notification %s cannot be read", notification.id)
             unreadable = f"cannot be read: {type(err).__name__}"
         else:
-            passed = await self._pass_on_once(source, change) if change is not None else 0
+            told = await self._detailed(source, [change]) if change is not None else []
+            passed = sum([await self._pass_on_once(source, one) for one in told])
             gone = change is None and notification.releases  # a person waits for what becomes of it
             await self._ledger.settle_notification(notification.id, quarantine=GONE if gone else "")
             return passed
         # The sweep still finds what changed; the notification itself is for a person to look at.
         await self._ledger.settle_notification(notification.id, quarantine=unreadable)
         return None
+
+    async def _detailed(self, source: Source, changes: Sequence[Change]) -> Sequence[Change]:
+        """What runs will hear of, with what the source can tell of it: one read for all instead of one by each run."""
+        if not isinstance(source, Detailed):
+            return changes
+        news = [change for change in changes if not (change.quiet or change.problem)]
+        news = [one for one in news if await self._ledger.is_news(source.name, one.order_key, one.digest)]
+        if not news:
+            return changes
+        try:
+            told = await source.detailed(news)
+        except SystemFailure as failure:
+            if failure.family in _PASSING:
+                raise
+            activity.logger.warning("feed %s tells runs without details: %s", source.name, failure)
+            return changes
+        by_state = {(change.order_key, change.digest): change for change in told}
+        return [by_state.get((change.order_key, change.digest), change) for change in changes]
 
     async def _pass_on_once(self, source: Source, change: Change) -> int:
         if not await self._ledger.is_news(source.name, change.order_key, change.digest):
@@ -219,7 +238,7 @@ class FeedActivities(Feeds):
             await self._pass_on_shop_order(source, change)
         elif change.what in ("fulfillment", "parcel"):
             await self._pass_on_goods(change)
-        elif not await self._runs.hint(change.order_key, change.what) and change.what == "entry":
+        elif not await self._runs.hint(change.order_key, change.what, change.reading) and change.what == "entry":
             known = await self._ledger.order(change.order_key)
             # Also where the run ended without a result, as when it was terminated: money is never left unseen.
             if known is not None:

@@ -124,6 +124,21 @@ class BookOrder(Model):
     items: ErpItems
 
 
+class CheckOrder(Model):
+    """What must be known before money is asked for: `customer_key` as in FindCustomer, `skus` as in FindItems."""
+
+    customer_key: str
+    skus: tuple[str, ...]
+    order_key: str
+
+
+class OrderCheck(Model):
+    """What was found at once. What is None is asked for by its own step, which says why it cannot be had."""
+
+    customer: ErpCustomer | None = None
+    items: ErpItems | None = None
+
+
 class BookReceipt(Model):
     """Money received for an order. `key` is unique for the payment: the order key and the payment's transaction id."""
 
@@ -148,6 +163,22 @@ class BookRefund(Model):
     paid_back_at: UtcDatetime
 
 
+class BookAll(Model):
+    """The sales order with the receipts of all its payments."""
+
+    order: BookOrder
+    receipts: tuple[BookReceipt, ...] = ()
+
+
+class Booked(Model):
+    """The documents that are in the books now, in the order of the task, up to the first that was refused.
+
+    The refused one is asked for by its own step, which says why it cannot be made.
+    """
+
+    documents: tuple[Document, ...] = ()
+
+
 class CancelErpOrder(Model):
     """`unanswered_at`: when the booking was given up without an answer, so that it may still be carried out."""
 
@@ -157,6 +188,11 @@ class CancelErpOrder(Model):
 
 
 class Erp:
+    @activity.defn(name="erp.check_order")
+    async def check_order(self, task: CheckOrder) -> OrderCheck:
+        """Customer and items in one step. Raises only what is worth another try."""
+        raise NotImplementedError
+
     @activity.defn(name="erp.find_customer")
     async def find_customer(self, task: FindCustomer) -> ErpCustomer:
         """Raises NEEDS_PERSON when there is no such customer, or more than one."""
@@ -174,6 +210,11 @@ class Erp:
     @activity.defn(name="erp.book_receipt")
     async def book_receipt(self, task: BookReceipt) -> Document:
         """A posted cash receipt with the payment's transaction id."""
+        raise NotImplementedError
+
+    @activity.defn(name="erp.book_all")
+    async def book_all(self, task: BookAll) -> Booked:
+        """`book_order` and `book_receipt` for each receipt, in one step. Raises only what is worth another try."""
         raise NotImplementedError
 
     @activity.defn(name="erp.book_refund")
@@ -309,7 +350,26 @@ class TellPortal(Model):
     data: dict[str, str]
 
 
+class TellBoth(Model):
+    """A mail to the buyer and a message to the portal about one event; either may be left out."""
+
+    customer: TellCustomer | None = None
+    portal: TellPortal | None = None
+
+
+class Told(Model):
+    """What went out. What is None although it was asked for is sent by its own step, which says why it cannot be."""
+
+    customer: Document | None = None
+    portal: Document | None = None
+
+
 class Notify:
+    @activity.defn(name="notify.both")
+    async def both(self, task: TellBoth) -> Told:
+        """Both messages side by side. Neither waits for the other, and one that fails is not tried again here."""
+        raise NotImplementedError
+
     @activity.defn(name="notify.customer")
     async def customer(self, task: TellCustomer) -> Document:
         raise NotImplementedError

@@ -15,6 +15,7 @@ from commerce.text import DoesNotFit
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 
 RETRIED = frozenset({Family.TRANSIENT, Family.OUTCOME_UNKNOWN})
 # A hint past this is capped: a delay that reaches past the step's schedule-to-close would end the step at once.
@@ -67,6 +68,29 @@ def step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[A
     return run
 
 
+async def unless_refused(work: Coroutine[Any, Any, R]) -> R | None:
+    """What a step answers when it is made as part of a larger one; None when it was refused for good.
+
+    The process then makes the step on its own, and that parks with what came back. Passing trouble is raised.
+    """
+    try:
+        return await work
+    except ApplicationError as err:
+        if err.non_retryable:
+            return None
+        raise
+
+
+async def both(one: Coroutine[Any, Any, R], other: Coroutine[Any, Any, S]) -> tuple[R, S]:
+    """Side by side, each to its end: nothing of a step goes on after it has failed."""
+    first, second = await asyncio.gather(one, other, return_exceptions=True)
+    if isinstance(first, BaseException):
+        raise first
+    if isinstance(second, BaseException):
+        raise second
+    return first, second
+
+
 async def _in_time(work: Coroutine[Any, Any, R]) -> R:
     async with asyncio.timeout(_time_left()):
         return await work
@@ -106,8 +130,17 @@ def _time_left() -> float | None:
     """Seconds until just before the engine gives this try up and starts another: two must never write side by side."""
     if not activity.in_activity():
         return None
-    limit = activity.info().start_to_close_timeout
-    return max(limit.total_seconds() - 5, 1) if limit is not None else None
+    info = activity.info()
+    left: list[float] = []
+    if info.start_to_close_timeout is not None:
+        left.append(_before(info.start_to_close_timeout))
+    if info.schedule_to_close_timeout is not None:  # over all tries; both times are the server's
+        left.append(_before(info.schedule_to_close_timeout) - (info.started_time - info.scheduled_time).total_seconds())
+    return max(min(left), 1) if left else None
+
+
+def _before(limit: timedelta) -> float:
+    return limit.total_seconds() - min(5, limit.total_seconds() / 10)
 
 
 def patient_step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:

@@ -8,12 +8,13 @@ the same turns, and none of Holdfast's own workflow code. `Rehearse` hands the s
 import asyncio
 import json
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue, SearchAttributeKey
 
 with workflow.unsafe.imports_passed_through():
-    from bench.played import rehearse, script
+    from bench.played import nothing_locally, rehearse, script
     from bench.script import Command, Script, Turn
     from commerce.order import Order
 
@@ -80,7 +81,7 @@ class PlayedCheckout:
         return order.number
 
     @workflow.signal
-    def hint(self, what: str) -> None:
+    def hint(self, what: str, reading: dict[str, Any] | None = None) -> None:
         self._signals += 1
 
     def _is_due(self, turn: Turn) -> bool:
@@ -89,6 +90,8 @@ class PlayedCheckout:
     def _give(self, command: Command) -> None:
         if command.kind == "activity":
             self._running.append(asyncio.create_task(self._activity(command)))
+        elif command.kind == "local activity":
+            self._running.append(asyncio.create_task(self._nothing_locally()))
         elif command.kind == "timer":
             self._timers[command.number] = asyncio.create_task(workflow.sleep(command.seconds))
         elif command.kind == "end timer":
@@ -99,6 +102,9 @@ class PlayedCheckout:
             workflow.upsert_search_attributes(
                 [SearchAttributeKey.for_keyword(name).value_set(json.loads(v)) for name, v in command.values.items()]
             )
+
+    async def _nothing_locally(self) -> None:
+        await workflow.execute_local_activity(nothing_locally, start_to_close_timeout=timedelta(seconds=10))
 
     async def _activity(self, command: Command) -> None:
         await workflow.execute_activity(

@@ -24,7 +24,7 @@ _ACTIONS = {
     "WORKFLOW_EXECUTION_SIGNALED": "signal",
     "WORKFLOW_EXECUTION_UPDATE_ACCEPTED": "update",
     "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES": "search attributes",
-    "MARKER_RECORDED": "marker",
+    "MARKER_RECORDED": "local activity",  # at most one of ours in a workflow task: those of one task count once
     "START_CHILD_WORKFLOW_EXECUTION_INITIATED": "child",
 }
 
@@ -57,7 +57,7 @@ def _purpose(event: HistoryEvent) -> str:
         return event.activity_task_scheduled_event_attributes.activity_type.name
     if event.HasField("workflow_execution_signaled_event_attributes"):
         signal = event.workflow_execution_signaled_event_attributes
-        return f"{signal.signal_name} {b' '.join(p.data for p in signal.input.payloads).decode()}"
+        return f"{signal.signal_name} {signal.input.payloads[0].data.decode()}"
     if event.HasField("workflow_execution_update_accepted_event_attributes"):
         return event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name
     if event.HasField("upsert_workflow_search_attributes_event_attributes"):

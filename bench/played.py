@@ -13,6 +13,11 @@ async def rehearse(script: Script) -> None:
     _script = script
 
 
+@activity.defn(name="bench.nothing_locally")
+async def nothing_locally() -> None:
+    """What the measured process asks beside its workflow task is our own memory, and no vendor."""
+
+
 def script() -> Script:
     if _script is None:
         raise RuntimeError("no script was rehearsed yet")

@@ -24,7 +24,7 @@ class Command(Part):
     `seconds` is how long a timer was set to run; `values` are search attributes as the engine keeps them.
     """
 
-    kind: Literal["activity", "timer", "end timer", "search attributes", "answer update"]
+    kind: Literal["activity", "local activity", "timer", "end timer", "search attributes", "answer update"]
     number: int = 0
     name: str = ""
     queue: str = ""
@@ -95,6 +95,8 @@ def script_of(order: str, events: Sequence[HistoryEvent]) -> Script:
             fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
             values = {name: value.data.decode() for name, value in fields.items()}
             command = Command(kind="search attributes", values=values)
+        elif kind == "MARKER_RECORDED":
+            command = Command(kind="local activity")
         elif kind == "WORKFLOW_EXECUTION_UPDATE_COMPLETED":
             command = Command(kind="answer update")
         elif kind == "WORKFLOW_EXECUTION_SIGNALED":

@@ -145,6 +145,7 @@ async def throughput(
         "rounds": rounds,
         "per_order": {
             "activities": script.count("activity"),
+            "local activities": script.count("local activity"),
             "timers": script.count("timer"),
             "search attribute updates": script.count("search attributes"),
             "signals": script.signals,

@@ -64,7 +64,7 @@ async def serve_baselines(client: Client, stack: AsyncExitStack) -> None:
             client,
             task_queue=QUEUE,
             workflows=[BareCheckout, PlayedCheckout, Rehearse],
-            activities=[played.rehearse],
+            activities=[played.rehearse, played.nothing_locally],
             workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
             graceful_shutdown_timeout=timedelta(seconds=5),
         ),

@@ -132,9 +132,17 @@ class Store(Part):
     erp_check_seconds: int = Field(
         default=5, ge=0, le=60, description="How long a buyer waits for the ERP's check before the link comes anyway"
     )
-    invoice_poll_seconds: int = Field(default=900, ge=1, description="How often the invoice is looked for by timer")
+    invoice_poll_seconds: int = Field(
+        default=900,
+        ge=1,
+        description="How often an incomplete invoice is looked at by timer. A new one is told by the feed; one that "
+        "was not told is found when the payment link ends, and at this pace afterwards",
+    )
     invoice_patience_hours: float = Field(default=24, gt=0, description="After that a missing invoice parks the order")
     retry_longest_seconds: int = Field(default=60, ge=1, le=3600, description="Longest pause between two tries")
+    say_waiting_seconds: int = Field(
+        default=10, ge=1, le=120, description="How long a step may stand in a queue before its order is said to wait"
+    )
     give_up_days: float = Field(default=21, gt=0, le=90, description="A step without success for so long parks")
     case_owner: str = Field(
         default="operators",
@@ -180,7 +188,7 @@ class Store(Part):
         description="Days of silence after which an order's goods are looked at without being told",
     )
 
-    def plan(self, code: str, api_url: str, systems: Mapping[str, "System"]) -> Plan:
+    def plan(self, code: str, api_url: str, systems: Mapping[str, "System"], *, mail: bool) -> Plan:
         def records(name: str) -> str:
             return records_endpoint(name, systems[name].kind)
 
@@ -203,7 +211,9 @@ class Store(Part):
             expire_after=_seconds(self.expire_hours, 3600) if self.expire_hours is not None else None,
             at_expiry=self.at_expiry,
             case_owner=self.case_owner,
-            customer_mail=self.customer_mail,
+            say_waiting_after=self.say_waiting_seconds,
+            customer_mail=self.customer_mail and mail,
+            portal_messages=self.portal is not None,
             accept_on_account=self.accept_on_account,
         )
 
@@ -361,4 +371,7 @@ class Settings(Part):
 
     def plans(self) -> dict[str, Plan]:
         """The plan of each store. Buyers return to the API, which makes the run look at the entry at once."""
-        return {code: store.plan(code, self.api.address, self.systems) for code, store in self.stores.items()}
+        return {
+            code: store.plan(code, self.api.address, self.systems, mail=self.mail is not None)
+            for code, store in self.stores.items()
+        }

@@ -114,10 +114,12 @@ def _financialforce(connected: Connected, name: str, settings: Any, ledger: Ledg
     erp = FinancialForce(settings, system=name)
     goods = FinancialForceFulfillment(settings, system=name, client=erp.client)
     connected.activities[name] = [
+        erp.check_order,
         erp.find_customer,
         erp.find_items,
         erp.book_order,
         erp.book_receipt,
+        erp.book_all,
         erp.book_refund,
         erp.cancel_order,
         goods.look_at_fulfillment,

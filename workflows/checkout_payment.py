@@ -54,7 +54,7 @@ class CheckoutPayment(CheckoutUndo):
             )
         )
         self._payment_settled = True
-        self._enter(Stage.AWAITING_PAYMENT, "buyer")
+        self._enter(Stage.AWAITING_PAYMENT, "buyer", rests=True)
         # From now, not from the asking: the service may have been away for longer than a link lives.
         self._deadline = until = workflow.now() + lifetime
         self._note("waits", f"the buyer has the payment link over {due}; it ends at {until:%Y-%m-%d %H:%M} UTC")
@@ -103,6 +103,9 @@ class CheckoutPayment(CheckoutUndo):
     async def _judge_payment(self, last_look: bool) -> EntryState | None:
         """The entry when it is paid in full, None to go on waiting. Raises Problem for everything odd."""
         plan = self._need_plan()
+        told = self._captured_as_told()
+        if told is not None:
+            return told
         state = await self._do(
             "look at payment entry",
             plan.payment_records,
@@ -126,12 +129,17 @@ class CheckoutPayment(CheckoutUndo):
             return None
         raise _odd_payment(self._key, verdict, state, plan.payments)
 
+    def _captured_as_told(self) -> EntryState | None:
+        """The entry as the feed has just read it, if that is our own one, paid in full. All else is looked at."""
+        told = self._told("entry")
+        if told is None or told.entry is None or self._entry is None or told.entry.entry_id != self._entry.entry_id:
+            return None
+        return told.entry if judge(told.entry, was_captured=bool(self._collected)) is Payable.CAPTURED else None
+
     async def _book_receipts(self) -> None:
         """Each payment on its own, with its transaction id."""
         plan = self._need_plan()
-        for payment in (*as_collected(self._order), *self._collected):
-            if not payment.amount or self._is_booked(self._receipt_key(payment)):
-                continue
+        for payment in self._to_be_received():
             self._receipts_begun.add(self._receipt_key(payment))
             receipt = await self._do(
                 "book cash receipt",
@@ -140,6 +148,14 @@ class CheckoutPayment(CheckoutUndo):
                 partial(self._receipt, payment),
             )
             self._add(receipt)
+
+    def _to_be_received(self) -> tuple[Collected, ...]:
+        """The payments that the ERP does not hold yet."""
+        return tuple(
+            payment
+            for payment in (*as_collected(self._order), *self._collected)
+            if payment.amount and not self._is_booked(self._receipt_key(payment))
+        )
 
     async def _confirm_money(self) -> None:
         """A failure that comes after the success must reach a person at once, and before anything is written back."""

@@ -10,18 +10,19 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.changes import Reading
     from activities.control import Control
     from activities.roles import (
         Billing,
         BillingProgress,
+        BookAll,
         BookOrder,
+        CheckOrder,
         EnsureBillingOrder,
         Erp,
-        ErpCustomer,
-        ErpItems,
         FindCustomer,
         FindInvoice,
         FindItems,
@@ -44,6 +45,8 @@ with workflow.unsafe.imports_passed_through():
     from commerce.totals import amount_due, captured, gross_total, is_on_account, mismatches
     from workflows.checkout_payment import CheckoutPayment
     from workflows.parking import Problem, Stopped
+    from workflows.profiles import swift_step
+    from workflows.running import may_still_come
 
 
 @workflow.defn(name="CheckoutPaymentInvoice")
@@ -59,18 +62,15 @@ class CheckoutPaymentInvoice(CheckoutPayment):
         try:
             await self._open()
             await self._check_totals()
-            checking = asyncio.create_task(self._check_with_erp())
-            self._beside.append(checking)
-            await self._let_erp_answer_first(checking)
+            checking = await self._check_with_erp()
             await self._ask_for_payment()
             await self._await_payment()
             await checking
-            await self._book_order()
-            await self._book_receipts()
+            await self._book()
             await self._bill()
             await self._confirm_money()
             await self._write_back()
-            await self._tell()
+            await self._tell_of_invoice()
             await self._confirm_money()
             self._stop_if_asked()  # a cancellation that was taken in during the last step is not forgotten
             return await self._close(Stage.COMPLETED, hand_over=True)
@@ -85,7 +85,7 @@ class CheckoutPaymentInvoice(CheckoutPayment):
 
     async def _open(self) -> None:
         self._note("heard", f"order {self._order.number} of {self._order.store} over {self._order.total} was placed")
-        self._plan = await self._control(Control.open_order, self._order, f"open order {self._key}")
+        self._plan = await self._control_at_once(Control.open_order, self._order, f"open order {self._key}")
         if self._in_shop():
             self._undo.append(("shop order", self._undo_shop_order))
 
@@ -103,26 +103,59 @@ class CheckoutPaymentInvoice(CheckoutPayment):
         self._enter(Stage.CHECKING, "")
         await self._check("check totals", adds_up)
 
-    async def _check_with_erp(self) -> None:
-        """Who is the customer there, and what are the SKUs called there?"""
-        self._customer, self._items = await self._together(
-            self._find_customer(), self._check("find items", self._find_items)
-        )
+    async def _check_with_erp(self) -> "asyncio.Task[None]":
+        """Who is the customer there, and what are the SKUs called there? Ends when money may be asked for; the check
+        may go on beside.
+
+        Do not ask for money for an order that cannot be booked; but do not let a slow ERP keep the buyer waiting.
+        """
+        answered = await self._check_at_once()
+        checking = asyncio.create_task(self._check_step_by_step())
+        self._beside.append(checking)
+        if amount_due(self._order) and not answered:
+            self._note("waits", "the ERP does not answer yet; the buyer gets the payment link meanwhile")
+        else:
+            await self._let_erp_answer_first(checking)
+        return checking
+
+    async def _check_at_once(self) -> bool:
+        """Both questions in one step, which does not wait. False: the ERP did not answer in time."""
+        plan = self._need_plan()
+        if not plan.erp_check_wait:
+            return False
+        within = timedelta(seconds=plan.erp_check_wait)
+        asked = CheckOrder(customer_key=self._customer_key(), skus=self._skus(), order_key=self._key)
+        try:
+            found = await self._call(
+                Erp.check_order, asked, swift_step(plan, plan.erp, f"check with the ERP: {self._key}", within)
+            )
+        except ActivityError as err:
+            self._stop_if_asked()
+            return not may_still_come(err)
+        self._customer = found.customer
+        self._items = found.items if found.items is not None and not found.items.missing else None
+        return True
+
+    async def _check_step_by_step(self) -> None:
+        """What was not found at once, each question with a case of its own."""
+        await self._together(self._find_customer(), self._check("find items", self._find_items))
         await self._check("check credit", self._may_buy_on_account)
 
-    async def _find_customer(self) -> ErpCustomer:
-        return await self._do(
-            "find customer",
-            self._need_plan().erp,
-            Erp.find_customer,
-            lambda: FindCustomer(key=self._customer_key(), order_key=self._key),
-        )
+    async def _find_customer(self) -> None:
+        if self._customer is None:
+            self._customer = await self._do(
+                "find customer",
+                self._need_plan().erp,
+                Erp.find_customer,
+                lambda: FindCustomer(key=self._customer_key(), order_key=self._key),
+            )
 
-    async def _find_items(self) -> ErpItems:
+    async def _find_items(self) -> None:
+        if self._items is not None:
+            return
         plan = self._need_plan()
-        skus = tuple(dict.fromkeys(line.sku for line in goods(self._order)))
         items = await self._do(
-            "find items", plan.erp, Erp.find_items, lambda: FindItems(skus=skus, order_key=self._key)
+            "find items", plan.erp, Erp.find_items, lambda: FindItems(skus=self._skus(), order_key=self._key)
         )
         if items.missing:
             raise Problem(
@@ -132,21 +165,21 @@ class CheckoutPaymentInvoice(CheckoutPayment):
                 system=plan.erp,
                 amount=self._order.total,
             )
-        return items
+        self._items = items
 
     async def _may_buy_on_account(self) -> None:
         """The credit rules come with customer onboarding; until then a company buyer with terms is accepted."""
         if not is_on_account(self._order):
             return
-        if self._customer is None:  # a person may have changed the customer since the refusal
-            self._customer = await self._find_customer()
+        await self._find_customer()  # anew after a refusal: a person may have changed the customer
+        customer = self._known_customer()
         refusal = ""
         if self._order.customer.kind is not CustomerKind.COMPANY:
             refusal = "only a company buyer can buy on account"
-        elif self._customer.terms_days is None:
-            refusal = f"customer {self._customer.name} has no payment terms in the ERP"
-        elif self._customer.on_hold:
-            refusal = f"customer {self._customer.name} is on credit hold in the ERP"
+        elif customer.terms_days is None:
+            refusal = f"customer {customer.name} has no payment terms in the ERP"
+        elif customer.on_hold:
+            refusal = f"customer {customer.name} is on credit hold in the ERP"
         elif not self._need_plan().accept_on_account:
             refusal = f"store {self._store} does not accept orders on account"
         if refusal:
@@ -159,9 +192,9 @@ class CheckoutPaymentInvoice(CheckoutPayment):
             )
 
     async def _let_erp_answer_first(self, checking: "asyncio.Task[None]") -> None:
-        """Do not ask for money for an order that cannot be booked; but do not let a slow ERP keep the buyer waiting."""
-        plan = self._need_plan()
-        wait = timedelta(seconds=plan.erp_check_wait) if amount_due(self._order) else None
+        """Until every question is settled; where money is to be asked for, only for as long as the ERP may take."""
+        known = self._customer is not None and self._items is not None
+        wait = None if known or not amount_due(self._order) else timedelta(seconds=self._need_plan().erp_check_wait)
         while not checking.done():
             try:
                 await workflow.wait_condition(
@@ -177,17 +210,31 @@ class CheckoutPaymentInvoice(CheckoutPayment):
             self._stop_if_asked()
         await checking
 
-    async def _book_order(self) -> None:
+    async def _book(self) -> None:
+        """The sales order and a receipt for each payment: in one step, and what that could not make in its own."""
         plan = self._need_plan()
         self._enter(Stage.BOOKING, plan.erp)
         self._undo.append(("sales order", self._undo_sales_order))
-        self._sales_order = await self._do(
-            "book sales order",
+        payments = self._to_be_received()
+        self._receipts_begun = {self._receipt_key(payment) for payment in payments}
+        booked = await self._do(
+            "book order with receipts",
             plan.erp,
-            Erp.book_order,
-            lambda: BookOrder(order=self._order, customer=self._known_customer(), items=self._known_items()),
+            Erp.book_all,
+            lambda: BookAll(order=self._sales_order_task(), receipts=tuple(map(self._receipt, payments))),
         )
-        self._add(self._sales_order)
+        for document in booked.documents:
+            self._add(document)
+            if document.kind is DocumentKind.SALES_ORDER:
+                self._sales_order = document
+        self._receipts_begun = {document.key for document in booked.documents}
+        if self._sales_order is None:
+            self._sales_order = await self._do("book sales order", plan.erp, Erp.book_order, self._sales_order_task)
+            self._add(self._sales_order)
+        await self._book_receipts()
+
+    def _sales_order_task(self) -> BookOrder:
+        return BookOrder(order=self._order, customer=self._known_customer(), items=self._known_items())
 
     async def _bill(self) -> None:
         plan = self._need_plan()
@@ -206,6 +253,7 @@ class CheckoutPaymentInvoice(CheckoutPayment):
         )
         self._add(billing_order)
         self._note("waits", "the invoice run bills the order")
+        self._enter(Stage.BILLING, plan.billing, rests=True)
         if not billing_order.adopted:  # one that was there may be billed already; a new one cannot be
             await self._hear_of_invoice()
         invoice = await self._check("await invoice", self._await_invoice)
@@ -228,6 +276,9 @@ class CheckoutPaymentInvoice(CheckoutPayment):
         plan = self._need_plan()
         until = workflow.now() + timedelta(seconds=plan.invoice_patience)
         while True:
+            told = self._invoice_as_told()
+            if told is not None:
+                return told
             progress: BillingProgress = await self._do(
                 "look for invoice",
                 plan.billing,
@@ -237,6 +288,7 @@ class CheckoutPaymentInvoice(CheckoutPayment):
             wrong = invoice_problems(self._order, progress, prepaid=not is_on_account(self._order))
             if not wrong and progress.invoice is not None:
                 return progress.invoice
+            seen = progress.invoice is not None
             # A build error or a final invoice with other totals never heals by waiting.
             if any(problem.final for problem in wrong) or workflow.now() >= until:
                 raise Problem(
@@ -246,17 +298,30 @@ class CheckoutPaymentInvoice(CheckoutPayment):
                     system=plan.billing,
                     amount=gross_total(self._order),
                 )
-            await self._hear_of_invoice()
+            await self._hear_of_invoice(seen=seen)
 
-    async def _hear_of_invoice(self) -> None:
-        """Wait for news from billing or of the payment; after a while look without."""
-        await self._hear(
-            "billing",
-            "entry",
-            until=workflow.now() + timedelta(seconds=self._need_plan().invoice_poll),
-            summary="look for the invoice",
-        )
-        await self._confirm_money()
+    def _invoice_as_told(self) -> InvoiceState | None:
+        """The invoice as the feed has just read it, if nothing is wrong with it. All else is looked at."""
+        told = self._told("billing")
+        if told is None or told.billing is None:
+            return None
+        wrong = invoice_problems(self._order, told.billing, prepaid=not is_on_account(self._order))
+        return None if wrong else told.billing.invoice
+
+    async def _hear_of_invoice(self, *, seen: bool = False) -> None:
+        """Wait for news from billing or of the payment; after a while look without.
+
+        The feed tells of a new invoice; should it not, the look when the payment link's timer ends finds it. What comes
+        after that (`seen`), as its booking data, is not told for certain.
+        """
+        poll = workflow.now() + timedelta(seconds=self._need_plan().invoice_poll)
+        at = poll if seen else self._next_alarm() or poll
+        money = ("entry",) if self._entry is not None else ()
+        heard_before = self._hints_heard.get("billing", 0)
+        while await self._hear("billing", *money, until=at, summary="look for the invoice"):
+            await self._confirm_money()
+            if self._hints_heard.get("billing", 0) > heard_before:
+                return
 
     async def _write_back(self) -> None:
         plan, invoice = self._need_plan(), self._known_invoice()
@@ -292,12 +357,13 @@ class CheckoutPaymentInvoice(CheckoutPayment):
             ),
         )
 
-    async def _tell(self) -> None:
+    async def _tell_of_invoice(self) -> None:
         invoice = self._known_invoice()
-        await self._together(
-            self._tell_customer("invoice", invoice.total, invoice_number=invoice.number),
-            self._tell_portal("order.invoiced", {"invoice": invoice.number, "total": str(invoice.total)}),
-        )
+        told = {"invoice": invoice.number, "total": str(invoice.total)}
+        await self._tell("invoice", invoice.total, "order.invoiced", told, invoice_number=invoice.number)
+
+    def _skus(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(line.sku for line in goods(self._order)))
 
     # ---- messages ----------------------------------------------------------------------------------------------------
 
@@ -328,9 +394,13 @@ class CheckoutPaymentInvoice(CheckoutPayment):
             raise ApplicationError("the order is with fulfillment already; cancel it there", type="TooLate")
 
     @workflow.signal
-    def hint(self, what: str) -> None:
-        """Something may have changed: `entry`, `billing`, or `shop-canceled`. Harmless when repeated."""
+    def hint(self, what: str, reading: Reading | None = None) -> None:
+        """Something may have changed: `entry`, `billing`, or `shop-canceled`. Harmless when repeated.
+
+        `reading` is what the feed itself has read from the system.
+        """
         self._hints[what] = self._hints.get(what, 0) + 1
+        self._take_in(what, reading)
         if what == "shop-canceled" and self._stop is None and self._stage is not Stage.COMPLETED:
             self._note("heard", "the order was cancelled in the shop")
             self._stop = Stopped(Stage.CANCELLED, "cancelled in the shop")

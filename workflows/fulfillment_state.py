@@ -90,6 +90,9 @@ class FulfillmentState(ParkingWorkflow):
         # The checkout and every run of an order's goods have cases of their own.
         return f"goods-{workflow.info().workflow_start_time:%Y%m%d%H%M%S}-{count}"
 
+    def _stage_shown(self) -> str:
+        return self._shown[0]
+
     def _gone(self) -> tuple[Shipment, ...]:
         return self._reading.dispatched() if self._reading is not None else ()
 
@@ -99,7 +102,7 @@ class FulfillmentState(ParkingWorkflow):
     def _state(self) -> State:
         return overall(self._reading, frozenset(self._delivered)) if self._reading is not None else State.BOOKED
 
-    def _waiting_on(self) -> str:
+    def _waits_for(self) -> str:
         state = self._state()
         if state in ENDED:
             return ""
@@ -156,7 +159,7 @@ class FulfillmentState(ParkingWorkflow):
             store=self._store,
             number=self._number,
             state=self._state(),
-            waiting_on=self._waiting_on(),
+            waiting_on=self._waits_for(),
             in_shop=self._plan is not None and self._in_shop(),
             lines=self._lines(),
             shipments=tuple(

@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from commerce.quantities import Entry, Kind, QuantityLedger
     from commerce.totals import is_on_account
     from workflows.fulfillment_state import ENDED, FulfillmentState, SoFar
-    from workflows.names import NOTIFY, STAGE, WAITING_ON
+    from workflows.names import NOTIFY
     from workflows.parking import Problem, Skipped
 
 
@@ -290,6 +290,7 @@ class FulfillmentSteps(FulfillmentState):
     def _show(self, state: str, waiting_on: str) -> None:
         if (state, waiting_on) != self._shown:
             self._shown = (state, waiting_on)
+            self._waiting_on = waiting_on
             waiting = f", waiting for {waiting_on}" if waiting_on else ""
             workflow.set_current_details(f"**{state}**{waiting}")
-            workflow.upsert_search_attributes([STAGE.value_set(state), WAITING_ON.value_set(waiting_on)])
+            self._publish()

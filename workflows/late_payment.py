@@ -54,6 +54,7 @@ class LatePayment(ParkingWorkflow):
                 self._ended = await self._settle(known.stage)
             except Skipped as skipped:
                 self._ended, self._left = f"left as it is: {skipped}", self._seen
+            self._publish()
             await workflow.wait_condition(workflow.all_handlers_finished)
             if self._news == self._news_heard:
                 return self._ended

@@ -6,7 +6,7 @@ person decides otherwise, or until the process is stopped.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,25 +15,16 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as StepTimeout
 
 with workflow.unsafe.imports_passed_through():
-    from activities.control import CloseCase, Control, NoteCase, Plan, TellOperators, Waiting
+    from activities.control import CloseCase, Control, NoteCase, TellOperators, Waiting
     from commerce.cases import HOLDFAST, CaseEvent, Changed, Due, Reassignment, is_address, next_due, subject, text
     from commerce.documents import Case, Decision, DecisionKind, Event, Stage
     from commerce.failures import Family
     from commerce.money import Money
-    from workflows.names import NEEDS_PERSON
-    from workflows.profiles import control_step, system_step
+    from workflows.running import StepRunning
+    from workflows.running import Stopped as Stopped
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class Stopped(Exception):
-    """The way forward ends here: cancelled, expired or given up. What was done is undone."""
-
-    def __init__(self, stage: Stage, reason: str) -> None:
-        super().__init__(reason)
-        self.stage = stage
-        self.reason = reason
 
 
 class Skipped(Exception):
@@ -64,16 +55,13 @@ class Problem(Exception):
         self.may_skip = may_skip
 
 
-class ParkingWorkflow:
+class ParkingWorkflow(StepRunning):
     """State and handlers that every parking process shares. Subclasses set store, number and plan."""
 
     _may_correct = False  # whether a person can change what the process works on
 
     def __init__(self, store: str, number: str) -> None:
-        self._store = store
-        self._number = number
-        self._key = f"{store}:{number}"
-        self._plan: Plan | None = None
+        super().__init__(store, number)
         self._timeline: list[Event] = []
         self._cases: dict[str, Case] = {}
         self._listed: set[str] = set()  # cases that the ledger, and so every list, has too
@@ -81,10 +69,6 @@ class ParkingWorkflow:
         self._changes: dict[str, tuple[Changed, ...]] = {}  # what a correction changed, by case
         self._case_notes: dict[str, int] = {}
         self._case_count = 0
-        self._stop: Stopped | None = None
-        self._undoing = False
-        # Steps that ended without an answer, and when: what they asked for may still be carried out.
-        self._unanswered: dict[Any, datetime] = {}
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 
@@ -123,26 +107,12 @@ class ParkingWorkflow:
                 may = may_skip or problem.may_skip
                 await self._park(step, problem, may_skip=may, family=Family.NEEDS_PERSON.value)
 
-    async def _attempt(self, step: str, system: str, method: Callable[[Any, T], Awaitable[R]], task: T) -> R:
-        options = system_step(self._need_plan(), system, f"{step}: {self._key}")
-        running: asyncio.Task[R] = asyncio.ensure_future(workflow.start_activity_method(method, task, **options))
-        if not self._undoing:
-            try:
-                await workflow.wait_condition(lambda: running.done() or self._stop is not None)
-            except asyncio.CancelledError:
-                self._stop_by_engine()
-            if not running.done():
-                # A call that waits for its next try ends at once; one that is under way is let finish, because half
-                # a write is what the undo cannot see.
-                running.cancel()
-        return await running
-
     async def _park(self, step: str, problem: Problem, *, may_skip: bool, family: str) -> Decision:
         """Open a case and wait for the decision on it. Raises Skipped or Stopped where the decision says so."""
         case = self._new_case(step, problem, may_skip=may_skip, family=family)
         self._cases[case.id] = case
         self._note("parked", f"{step} needs a person: {case.came_back}. {case.do_next}")
-        workflow.upsert_search_attributes([NEEDS_PERSON.value_set(True)])
+        self._publish(needs_person=True)
         await self._control(Control.open_case, case, f"case {case.id}")
         self._listed.add(case.id)
         try:
@@ -152,7 +122,7 @@ class ParkingWorkflow:
         del self._cases[case.id]
         self._listed.discard(case.id)
         if not self._cases:
-            workflow.upsert_search_attributes([NEEDS_PERSON.value_set(False)])
+            self._publish(needs_person=False)
         decision = self._decisions.get(case.id)
         closing = CloseCase(
             case_id=case.id,
@@ -270,30 +240,7 @@ class ParkingWorkflow:
         self._note("parked", f"case {case.id}: {event.what} by {event.by}: {event.text}")
         await self._control(Control.note_case, NoteCase(case=case, number=number, event=event), f"case {case.id}")
 
-    async def _together(self, one: Awaitable[T], other: Awaitable[R]) -> tuple[T, R]:
-        """Two steps side by side. Both are let end, so that none leaves a case open; then the first error counts."""
-        ends = await asyncio.gather(one, other, return_exceptions=True)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-        return ends  # type: ignore[return-value]
-
-    async def _control(self, method: Callable[[Any, T], Awaitable[R]], task: T, summary: str) -> R:
-        return await workflow.execute_activity_method(method, task, **control_step(summary))
-
     # ---- state -------------------------------------------------------------------------------------------------------
-
-    def _stopping(self) -> bool:
-        return self._stop is not None and not self._undoing
-
-    def _stop_if_asked(self) -> None:
-        if self._stop is not None and not self._undoing:
-            raise self._stop
-
-    def _stop_by_engine(self) -> None:
-        """Somebody cancelled the run in the engine itself: the same as a cancellation through us."""
-        if self._stop is None:
-            self._stop = Stopped(Stage.CANCELLED, "cancelled through the engine")
 
     def _why_not_give_up(self) -> str:
         """Why a person cannot give this process up; empty when they can."""
@@ -310,11 +257,6 @@ class ParkingWorkflow:
     def _at_stake(self) -> Money | None:
         """The money that a parked case holds up, where the problem itself names none."""
         return None
-
-    def _need_plan(self) -> Plan:
-        if self._plan is None:
-            raise ApplicationError("the run has no plan yet", type=Family.BUG.value)
-        return self._plan
 
     def _note(self, kind: Any, text: str) -> None:
         self._timeline.append(Event(at=workflow.now(), kind=kind, text=text))

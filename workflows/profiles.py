@@ -15,15 +15,20 @@ with workflow.unsafe.imports_passed_through():
 _FINAL = [Family.REJECTED.value, Family.NEEDS_PERSON.value, Family.BUG.value, "PayloadsTooLarge"]
 
 
-def system_step(plan: Plan, system: str, summary: str) -> Any:
-    """Activity options for one step at an outside system.
+# One try: a few calls, each of which a slow vendor's proxy may hold for a minute.
+_ONE_TRY = timedelta(minutes=3)
+# So often a step fails before the run says that it waits for the system.
+_SWIFT_TRIES = 3
 
-    One try may last three minutes: a few calls, each of which a slow vendor's proxy may hold for a minute. Transient
-    failures are retried for weeks, an ERP's long outage included; after that the step parks.
+
+def system_step(plan: Plan, system: str, summary: str) -> Any:
+    """Activity options for one step at an outside system that waits until it succeeds.
+
+    Transient failures are retried for weeks, an ERP's long outage included; after that the step parks.
     """
     return workflow.ActivityConfig(
         task_queue=system_queue(system),
-        start_to_close_timeout=timedelta(minutes=3),
+        start_to_close_timeout=_ONE_TRY,
         heartbeat_timeout=timedelta(seconds=20),  # a worker that died is noticed by its silence, not after minutes
         schedule_to_close_timeout=timedelta(seconds=plan.give_up_after),
         retry_policy=RetryPolicy(
@@ -33,6 +38,31 @@ def system_step(plan: Plan, system: str, summary: str) -> Any:
             non_retryable_error_types=_FINAL,
         ),
         cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=summary,
+    )
+
+
+def swift_step(plan: Plan, system: str, summary: str, within: timedelta = _ONE_TRY) -> Any:
+    """The same for the plain way: it ends as soon as it is clear that the step rests, so that the run can say so.
+
+    That is when nobody takes it up (its queue is held back, or long), when it fails time and again, and when the
+    system asks for more patience than `within`.
+    """
+    options = system_step(plan, system, summary)
+    options["schedule_to_start_timeout"] = min(timedelta(seconds=plan.say_waiting_after), within)
+    options["schedule_to_close_timeout"] = within
+    options["retry_policy"].maximum_attempts = _SWIFT_TRIES
+    return options
+
+
+def quick_control_step(summary: str) -> Any:
+    """The first try at our own memory, beside the workflow itself. When it does not end at once, `control_step` goes on
+    from the queue: a memory that is away must not keep the run's own task waiting.
+    """
+    return workflow.LocalActivityConfig(
+        start_to_close_timeout=timedelta(seconds=3),
+        schedule_to_close_timeout=timedelta(seconds=3),
+        retry_policy=RetryPolicy(maximum_attempts=1),
         summary=summary,
     )
 

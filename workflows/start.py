@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateStage
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
@@ -14,7 +14,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.changes import LatePaymentInput, RunRefused
+from activities.changes import LatePaymentInput, Reading, RunRefused
 from activities.fulfillment import FulfillmentView
 from commerce.documents import CheckoutResult, OrderView
 from commerce.order import Order
@@ -90,20 +90,19 @@ class EngineRuns:
         # The SDK keeps a start's failure a second time for whoever asks for its handle; nobody does here.
         started = asyncio.create_task(start.workflow_handle())
         started.add_done_callback(lambda task: task.cancelled() or task.exception())
-        handle = await self._client.start_update_with_start_workflow(
+        view: OrderView = await self._client.execute_update_with_start_workflow(
             CheckoutPaymentInvoice.payment_link,
             order,
-            wait_for_stage=WorkflowUpdateStage.ACCEPTED,
             start_workflow_operation=start,
             rpc_timeout=within,
         )
-        view: OrderView = await handle.result(rpc_timeout=within)
         return view
 
-    async def hint(self, order_key: str, what: str) -> bool:
+    async def hint(self, order_key: str, what: str, reading: Reading | None = None) -> bool:
+        """`reading` comes from a feed alone: what a browser or a webhook says is no reading."""
         handle = self._client.get_workflow_handle(checkout_id(order_key))
         try:
-            await handle.signal(CheckoutPaymentInvoice.hint, what)
+            await handle.signal(CheckoutPaymentInvoice.hint, args=[what, reading])
         except RPCError as err:
             if err.status is RPCStatusCode.NOT_FOUND:
                 return False

@@ -12,19 +12,23 @@ from activities.financialforce.records import Records
 from activities.financialforce.settings import FinancialForceSettings
 from activities.financialforce.setup import problems_of
 from activities.roles import (
+    BookAll,
+    Booked,
     BookOrder,
     BookReceipt,
     BookRefund,
     CancelErpOrder,
+    CheckOrder,
     Erp,
     ErpCustomer,
     ErpItems,
     FindCustomer,
     FindItems,
+    OrderCheck,
 )
 from activities.salesforce.client import SalesforceClient
 from activities.salesforce.soql import quote
-from activities.steps import step
+from activities.steps import both, step, unless_refused
 from commerce.documents import Document, Undone
 
 CREDIT_ALLOWED, ON_HOLD, CASH_WITH_ORDER = "Credit Allowed", "On Hold", "Cash with Order"
@@ -53,6 +57,16 @@ class FinancialForce(Erp):
     async def verify_setup(self) -> list[str]:
         """What the org lacks for the settings, one line each with object, field and remedy; empty when all is there."""
         return await problems_of(self._settings, self.client, self._records)
+
+    @activity.defn(name="erp.check_order")
+    @step
+    async def check_order(self, task: CheckOrder) -> OrderCheck:
+        find_customer = FindCustomer(key=task.customer_key, order_key=task.order_key)
+        find_items = FindItems(skus=task.skus, order_key=task.order_key)
+        customer, items = await both(
+            unless_refused(self.find_customer(find_customer)), unless_refused(self.find_items(find_items))
+        )
+        return OrderCheck(customer=customer, items=items)
 
     @activity.defn(name="erp.find_customer")
     @step
@@ -107,6 +121,18 @@ class FinancialForce(Erp):
                 task.received_at,
             )
         )
+
+    @activity.defn(name="erp.book_all")
+    @step
+    async def book_all(self, task: BookAll) -> Booked:
+        documents: list[Document] = []
+        document = await unless_refused(self.book_order(task.order))
+        for receipt in task.receipts:
+            if document is None:
+                break
+            documents.append(document)
+            document = await unless_refused(self.book_receipt(receipt))
+        return Booked(documents=(*documents, document) if document is not None else tuple(documents))
 
     @activity.defn(name="erp.book_refund")
     @step

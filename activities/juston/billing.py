@@ -6,7 +6,8 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.juston.mapping import Unexpected, currency_of, money, relation, same_record
+from activities.juston.invoices import FINAL, PRELIMINARY, InvoiceBook
+from activities.juston.mapping import Unexpected, relation
 from activities.juston.settings import JustOnSettings
 from activities.juston.web_order import WebOrder, differences, web_order, write_parts
 from activities.roles import (
@@ -15,18 +16,13 @@ from activities.roles import (
     CancelBilling,
     EnsureBillingOrder,
     FindInvoice,
-    InvoiceState,
 )
 from activities.salesforce.client import MOST_GRAPH_NODES, SalesforceClient, quote
 from activities.steps import step
 from activities.turns import not_settled
 from commerce.documents import Document, DocumentKind, Undone
 from commerce.failures import Family, SystemFailure
-from commerce.money import Money, total
 
-# Statuses of an invoice before it has its number, and after.
-PRELIMINARY = frozenset({"Draft", "Pre-Draft", "Pre-Open"})
-FINAL = frozenset({"Open", "Paid", "Settled", "Canceled", "Closed"})
 _WHAT = "billing order"
 
 
@@ -38,6 +34,7 @@ class JustOnBilling(Billing):
         self._fields = settings.fields.billing
         self._system = system
         self._client = salesforce
+        self._invoices = InvoiceBook(salesforce, settings)
 
     async def probe(self) -> None:
         await self._client.probe()
@@ -144,93 +141,34 @@ class JustOnBilling(Billing):
                 "gone",
                 "restore the record in the org, or bill by hand and decide 'skip'",
             )
-        build_error = str(row.get(self._fields.build_error) or "")
-        invoice_id = row.get(self._fields.invoice_of_order)
-        if not invoice_id:
-            return BillingProgress(build_error=build_error)
-        invoice = await self._invoice(str(invoice_id), task.order_key, tried)
         try:
-            state = await self._state(invoice, task, build_error, tried)
+            # With the entry that this order asked for: the invoice must carry that one's key.
+            asked = {**row, self._fields.entry_key: task.entry_key}
+            found = await self._invoices.progress([asked], tried=tried, order_key=task.order_key)
         except Unexpected as err:
             raise self._park(
                 tried,
-                f"invoice {invoice.get('Name')}: {err}",
+                f"invoice {row[self._fields.invoice_of_order]}: {err}",
                 "unexpected record",
                 "look at the invoice in JustOn, put it right or extend the settings, then decide 'retry'",
             ) from err
-        return BillingProgress(invoice=state, build_error=build_error)
+        if task.order_key not in found:
+            raise self._gone(str(row[self._fields.invoice_of_order]), task.order_key, tried)
+        return found[task.order_key]
 
     async def _invoice(self, invoice_id: str, order_key: str, tried: str) -> dict[str, Any]:
-        fields = self._fields
-        columns = ["Id", "Name", fields.invoice_status, fields.invoice_total, fields.invoice_tax]
-        columns += [fields.invoice_balance, fields.invoice_entry_key]
-        columns += [] if self._settings.single_currency else ["CurrencyIsoCode"]
-        rows = await self._client.query(
-            f"SELECT {','.join(columns)} FROM {fields.invoice} WHERE Id = {quote(invoice_id)}",
-            tried=tried,
-            order_key=order_key,
-        )
+        rows = await self._invoices.rows([invoice_id], tried=tried, order_key=order_key)
         if not rows:
-            raise self._park(
-                tried,
-                f"invoice {invoice_id} of order {order_key} is not in the org any more",
-                "gone",
-                f"clear {fields.invoice_of_order} so that the order is billed again, then decide 'retry'",
-            )
+            raise self._gone(invoice_id, order_key, tried)
         return rows[0]
 
-    async def _state(self, invoice: Mapping[str, Any], task: FindInvoice, build_error: str, tried: str) -> InvoiceState:
-        fields = self._fields
-        status = str(invoice.get(fields.invoice_status))
-        if status not in PRELIMINARY | FINAL:
-            raise Unexpected(f"the status {status!r} is unknown")
-        final = status in FINAL
-        currency = currency_of(invoice, self._settings.single_currency)
-        return InvoiceState(
-            id=str(invoice["Id"]),
-            # Before finalization the name is a draft number that nobody may be told.
-            number=str(invoice.get("Name") or "") if final else "",
-            status=status,
-            final=final,
-            total=money(invoice, fields.invoice_total, currency),
-            tax=money(invoice, fields.invoice_tax, currency, empty=0),
-            balance=money(invoice, fields.invoice_balance, currency),
-            entry_assigned=await self._assigned(invoice, task, tried),
-            booked=await self._booked(str(invoice["Id"]), currency, task.order_key, tried),
-            build_error=build_error,
+    def _gone(self, invoice_id: str, order_key: str, tried: str) -> SystemFailure:
+        return self._park(
+            tried,
+            f"invoice {invoice_id} of order {order_key} is not in the org any more",
+            "gone",
+            f"clear {self._fields.invoice_of_order} so that the order is billed again, then decide 'retry'",
         )
-
-    async def _assigned(self, invoice: Mapping[str, Any], task: FindInvoice, tried: str) -> bool:
-        """Both sides agree: the entry points to this invoice, and the invoice carries the entry's key."""
-        if not task.entry_key or invoice.get(self._fields.invoice_entry_key) != task.entry_key:
-            return False
-        cash = self._settings.fields.cash
-        rows = await self._client.query(
-            f"SELECT Id,{cash.entry_key},{cash.entry_invoice} FROM {cash.entry} "
-            f"WHERE {cash.entry_key} = {quote(task.entry_key)}",
-            tried=tried,
-            order_key=task.order_key,
-        )
-        return any(
-            row.get(cash.entry_key) == task.entry_key
-            and same_record(str(row.get(cash.entry_invoice) or ""), str(invoice["Id"]))
-            for row in rows
-        )
-
-    async def _booked(self, invoice_id: str, currency: str, order_key: str, tried: str) -> Money:
-        """What the booking data holds of the invoice: revenue and tax."""
-        fields, multiple = self._fields, not self._settings.single_currency
-        rows = await self._client.query(
-            f"SELECT Id,{fields.booking_type},{fields.booking_amount}{',CurrencyIsoCode' if multiple else ''} "
-            f"FROM {fields.booking} WHERE {fields.booking_invoice} = {quote(invoice_id)}",
-            tried=tried,
-            order_key=order_key,
-        )
-        counted = [row for row in rows if row.get(fields.booking_type) in fields.invoice_types_booked]
-        foreign = {str(row.get("CurrencyIsoCode")) for row in counted if multiple} - {currency}
-        if foreign:
-            raise Unexpected(f"its booking data is in {', '.join(sorted(foreign))}, the invoice in {currency}")
-        return total((money(row, fields.booking_amount, currency) for row in counted), currency)
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from activities.juston.mapping import EntryRecord, Unexpected, entry_record, money, relation
+from activities.juston.mapping import ENTRY_STATUSES, EntryRecord, Unexpected, entry_record, money, relation
 from activities.juston.settings import JustOnSettings
 from activities.salesforce.client import SalesforceClient, quote
 from activities.salesforce.soql import chunks, in_list
@@ -38,6 +38,22 @@ class CashBook:
         for portion in chunks(ids):
             found += await self._read(f"Id IN {in_list(portion)}", tried=tried, order_key=order_key, odd=odd)
         return found
+
+    async def shared_keys(self, keys: Iterable[str], *, tried: str) -> set[str]:
+        """Those of the keys that several entries carry which are not canceled."""
+        fields = self._fields
+        found: Counter[str] = Counter()
+        for portion in chunks(keys):
+            rows = await self._client.query(
+                f"SELECT Id,{fields.entry_key},{fields.entry_status} FROM {fields.entry} "
+                f"WHERE {fields.entry_key} IN {in_list(portion)}",
+                tried=tried,
+            )
+            live_rows = [
+                row for row in rows if ENTRY_STATUSES.get(str(row[fields.entry_status])) is not EntryStatus.CANCELED
+            ]
+            found.update(str(row[fields.entry_key]) for row in live_rows)
+        return {key for key, count in found.items() if count > 1}
 
     async def entries_of_payment(self, payment_id: str, *, tried: str) -> list[str]:
         """Record ids of the entries that a payment pays."""

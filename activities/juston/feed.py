@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from activities.changes import Change, Page
-from activities.juston.billing import PRELIMINARY
+from activities.changes import Change, Page, Reading
 from activities.juston.book import CashBook
+from activities.juston.invoices import PRELIMINARY, InvoiceBook
 from activities.juston.mapping import EntryRecord, moment, relation
 from activities.juston.settings import JustOnSettings
 from activities.salesforce.client import SalesforceClient, quote
@@ -79,6 +79,13 @@ class JustOnEntries(_Feed):
         records = [record for record in records if record.state.key]
         return _entry_change(max(records, key=lambda record: record.modified_at)) if records else None
 
+    async def detailed(self, changes: Sequence[Change]) -> list[Change]:
+        """Without the readings of keys that several entries share: which of them counts is for a person."""
+        twice = await self._book.shared_keys((change.order_key for change in changes), tried="read entries of one key")
+        return [
+            change.model_copy(update={"reading": None}) if change.order_key in twice else change for change in changes
+        ]
+
 
 class JustOnInvoices(_Feed):
     """Changes of billing orders and of the invoices made of them."""
@@ -91,6 +98,7 @@ class JustOnInvoices(_Feed):
             Stream("invoices", fields.order, f"{invoice}.SystemModstamp", "Id", f"{fields.invoice_of_order} != null"),
         )
         super().__init__(settings, streams, name=f"{system}:billing", system=system, salesforce=salesforce)
+        self._invoices = InvoiceBook(salesforce, settings)
 
     async def read(self, cursor: str | None) -> Page:
         ids, behind, more = await self._streams.follow(cursor)
@@ -112,6 +120,24 @@ class JustOnInvoices(_Feed):
         else:
             return None
         return found[0] if found else None
+
+    async def detailed(self, changes: Sequence[Change]) -> list[Change]:
+        """With the invoices, their booking data and their entries: a few calls for all of an invoice run."""
+        fields, tried = self._settings.fields.billing, "read the invoices that changed"
+        columns = ["Id", "SystemModstamp", fields.order_key, fields.entry_key]
+        columns += [fields.invoice_of_order, fields.build_error]
+        rows: dict[str, dict[str, Any]] = {}
+        for portion in chunks(change.order_key for change in changes):
+            soql = f"SELECT {','.join(columns)} FROM {fields.order} WHERE {fields.order_key} IN {in_list(portion)}"
+            rows |= {str(row[fields.order_key]): row for row in await self._client.query(soql, tried=tried)}
+        # What has no known meaning is told without a reading; its run looks at it and parks.
+        found = await self._invoices.progress([*rows.values()], tried=tried, odd={})
+        told: list[Change] = []
+        for change in changes:
+            progress = found.get(change.order_key)
+            reading = Reading(at=change.at, billing=progress) if progress is not None and change.at else None
+            told.append(change.model_copy(update={"reading": reading}))
+        return told
 
     async def _changes(self, where: str, tried: str) -> list[Change]:
         fields = self._settings.fields.billing
@@ -142,7 +168,14 @@ def _entry_change(record: EntryRecord) -> Change:
     # An open entry without money is quiet only where none ever came: after a charge-back it looks the same.
     untouched = not state.assigned and len(record.payment_ids) == state.pending_attempts
     quiet = state.status is EntryStatus.OPEN and untouched
-    return Change(order_key=state.key, what="entry", digest=record.digest, at=record.modified_at, quiet=quiet)
+    return Change(
+        order_key=state.key,
+        what="entry",
+        digest=record.digest,
+        at=record.modified_at,
+        quiet=quiet,
+        reading=Reading(at=record.modified_at, entry=state),
+    )
 
 
 def _odd_change(key: str, problem: str) -> Change:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from activities.juston.billing import FINAL, PRELIMINARY
+from activities.juston.invoices import FINAL, PRELIMINARY
 from activities.juston.mapping import Unexpected, currency_of, money, relation, same_record
 from activities.juston.settings import JustOnSettings
 from activities.reconcile import KeyPage, Period

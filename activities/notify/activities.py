@@ -3,19 +3,21 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.http import retry_after, send
 from activities.ledger.store import Ledger
 from activities.notify.mail import Mailer
 from activities.notify.settings import PortalSettings
 from activities.notify.texts import customer_text
-from activities.roles import Notify, TellCustomer, TellPortal
-from activities.steps import step
+from activities.roles import Notify, TellBoth, TellCustomer, TellPortal, Told
+from activities.steps import both, step
 from commerce.documents import Document, DocumentKind
 from commerce.failures import Family, SystemFailure
 
@@ -52,6 +54,15 @@ class NotifyActivities(Notify):
         reference = await self._mailer.send(task.key, (task.order.customer.email,), subject, text, datetime.now(UTC))
         await self._ledger.keep_message(task.key, "mail", task.order.key, reference=reference)
         return document
+
+    @activity.defn(name="notify.both")
+    @step
+    async def both(self, task: TellBoth) -> Told:
+        customer, portal = await both(
+            _unless_failed(self.customer(task.customer) if task.customer else None),
+            _unless_failed(self.portal(task.portal) if task.portal else None),
+        )
+        return Told(customer=customer, portal=portal)
 
     @activity.defn(name="notify.portal")
     @step
@@ -109,3 +120,10 @@ class NotifyActivities(Notify):
             )
         await self._ledger.keep_message(task.key, "portal", task.order_key)
         return document
+
+
+async def _unless_failed(message: Coroutine[Any, Any, Document] | None) -> Document | None:
+    try:
+        return await message if message is not None else None
+    except ApplicationError:  # of whatever family: its own step tries it again, or parks with what came back
+        return None

@@ -10,7 +10,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.changes import Change, Follow, LatePaymentInput, Page, RunRefused
+from activities.changes import Change, Follow, LatePaymentInput, Page, Reading, RunRefused
 from activities.control import TellOperators
 from activities.feeds import GONE, FeedActivities
 from activities.ledger import tables as t
@@ -80,7 +80,7 @@ class Engine:
             raise RunRefused("blob size exceeds limit")
         self.started.append(order.key)
 
-    async def hint(self, order_key: str, what: str) -> bool:
+    async def hint(self, order_key: str, what: str, reading: Reading | None = None) -> bool:
         self._may_break()
         if order_key in self.ended:
             return False

@@ -31,6 +31,7 @@ def script(paid: Sequence[HistoryEvent]) -> Script:
 def test_every_command_of_the_recorded_run_is_repeated_once(paid: Sequence[HistoryEvent], script: Script) -> None:
     wanted = {
         "activity": "ACTIVITY_TASK_SCHEDULED",
+        "local activity": "MARKER_RECORDED",
         "timer": "TIMER_STARTED",
         "end timer": "TIMER_CANCELED",
         "search attributes": "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES",

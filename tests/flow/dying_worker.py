@@ -21,6 +21,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import (
     Interceptor,
     StartActivityInput,
+    StartLocalActivityInput,
     WorkerConfig,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
@@ -49,11 +50,18 @@ class DiesBeforeStarting(WorkflowOutboundInterceptor):
     _started = 0
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
+        self._count()
+        return super().start_activity(input)
+
+    def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:
+        self._count()
+        return super().start_local_activity(input)
+
+    def _count(self) -> None:
         workflow_id = workflow.info().workflow_id
         if self._started == DEATHS.get(workflow_id) and not workflow.unsafe.is_replaying():
             die_once(workflow_id, self._started)
         self._started += 1
-        return super().start_activity(input)
 
 
 class Between(WorkflowInboundInterceptor):

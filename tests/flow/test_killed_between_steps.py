@@ -43,7 +43,8 @@ async def test_a_worker_killed_at_every_step_boundary_leaves_the_books_of_an_und
     finally:
         await lives.stop()
     for number, key in enumerate(keys, start=1):
-        assert await world.books(key) == UNDISTURBED, f"killed after {number} steps"
+        # Other orders are in the middle of a step when a worker dies at a boundary of one.
+        assert await world.books(key, mail_repeats=False) == UNDISTURBED, f"killed after {number} steps"
     boundaries = sorted(int(line.split()[0]) for line in died.read_text().splitlines())
     assert boundaries == list(range(1, len(boundaries) + 1))
     assert len(boundaries) >= FEWEST_STEPS

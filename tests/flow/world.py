@@ -211,16 +211,19 @@ class World:
 
     # ---- the outside world -------------------------------------------------------------------------------------------
 
-    async def books(self, key: str) -> Books:
+    async def books(self, key: str, *, mail_repeats: bool = True) -> Books:
         """Every document of the order in every system, and every mail to the buyer, without ids and numbers.
 
-        Lists that are empty are left out.
+        Lists that are empty are left out. Without `mail_repeats`, a mail that came again under its Message-ID counts
+        once, as mail programs show it: a kill between sending and noting repeats it.
         """
         _, number = key.split(":")
         shop, org, pay = await asyncio.gather(
             *(asyncio.to_thread(self.sandbox.books, name) for name in ("magento", "salesforce", "juston"))
         )
         mails = [mail for mail in await messages(self.sandbox) if re.search(rf"{re.escape(number)}\b", mail["subject"])]
+        if not mail_repeats:
+            mails = list({mail["headers"]["Message-ID"]: mail for mail in mails}.values())
         told_operators = self.stand.settings.mail.operators if self.stand.settings.mail else ()
 
         def ours(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -293,6 +296,17 @@ class World:
             return any(step.attempt >= times for step in described.raw_description.pending_activities)
 
         await self.wait_until(often, what=f"a step of {key} is tried {times} times", key=key)
+
+    async def is_at(self, key: str, activity: str) -> None:
+        """Wait until this step of the order, and no other, is under way."""
+
+        async def alone() -> bool:
+            if await self.view_or_none(key) is None:
+                return False
+            described = await self.run(key).describe()
+            return [step.activity_type.name for step in described.raw_description.pending_activities] == [activity]
+
+        await self.wait_until(alone, what=f"{key} is at {activity}", key=key)
 
     async def wait_until(
         self, look: Callable[[], Awaitable[T | None]], *, within: float = WITHIN, what: str, key: str = ""

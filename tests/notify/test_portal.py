@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -16,10 +17,12 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.ledger.store import Ledger
 from activities.notify.activities import NotifyActivities
-from activities.notify.settings import PortalSettings
-from activities.roles import TellPortal
+from activities.notify.mail import Mailer
+from activities.notify.settings import MailSettings, PortalSettings
+from activities.roles import TellBoth, TellCustomer, TellPortal
 from commerce.documents import Document
 from commerce.failures import Family
+from tests.activities.juston.desk import order
 from tests.notify.serving import serving
 
 SECRET = "a-shared-secret"
@@ -87,6 +90,34 @@ async def test_an_event_that_was_taken_is_not_sent_again(notify: NotifyActivitie
     assert len(portal.heard) == 1
     await tell(notify, EVENT.model_copy(update={"key": "de:1001:cancelled"}))
     assert len(portal.heard) == 2
+
+
+async def test_a_mail_that_fails_neither_holds_up_nor_repeats_the_event_beside_it(
+    ledger: Ledger, portal: Portal
+) -> None:
+    with socket.socket() as closed:  # bound, so that nobody else listens there
+        closed.bind(("127.0.0.1", 0))
+        nowhere = MailSettings(
+            host="127.0.0.1", port=closed.getsockname()[1], starttls=False, sender="shop@nordlicht.example"
+        )
+        portals = {"de": PortalSettings(url=portal.url, secret=SecretStr(SECRET))}
+        notify = NotifyActivities(ledger, Mailer(nowhere), portals)
+        placed = order()
+        mail = TellCustomer(key=f"{placed.key}:invoice", template="invoice", order=placed, amount=placed.total)
+        event = EVENT.model_copy(update={"key": f"{placed.key}:invoiced"})
+        try:
+            told, again = [
+                await ActivityEnvironment().run(notify.both, TellBoth(customer=mail, portal=event)) for _ in range(2)
+            ]
+            with pytest.raises(ApplicationError, match="mail"):  # its own step says why
+                await ActivityEnvironment().run(notify.customer, mail)
+        finally:
+            await notify.close()
+    assert (told.customer, again.customer) == (None, None)
+    assert told.portal is not None
+    assert again.portal is not None
+    assert (told.portal.adopted, again.portal.adopted) == (False, True)
+    assert len(portal.heard) == 1
 
 
 @pytest.mark.parametrize(

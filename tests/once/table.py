@@ -7,6 +7,9 @@ CANCEL_ORDER = Path("erp.cancel_order", "salesforce", "PATCH", r"/sobjects/SCMC_
 CANCEL_LINES = Path("erp.cancel_lines", "salesforce", "POST", r"/composite/graph$")
 REQUEST_TRANSFER = Path("erp.request_transfer", "salesforce", "POST", r"/composite/graph$")
 BOOK_RECEIPT = Path("erp.book_receipt", "salesforce", "POST", r"/composite$")
+# Both in one step, as on the plain way.
+BOOK_ALL_ORDER = Path("erp.book_all:order", "salesforce", "POST", r"/composite/graph$")
+BOOK_ALL_RECEIPT = Path("erp.book_all:receipt", "salesforce", "POST", r"/composite$")
 BOOK_REFUND = Path("erp.book_refund", "salesforce", "POST", r"/composite$")
 # A link that was lost with its answer is of no use: the untouched entry is canceled, and a new one is made.
 ENSURE_ENTRY = Path("payments.ensure_entry", "juston", "POST", r"/entry-link$", repeats=1)
@@ -29,6 +32,8 @@ PATHS = (
     CANCEL_LINES,
     REQUEST_TRANSFER,
     BOOK_RECEIPT,
+    BOOK_ALL_ORDER,
+    BOOK_ALL_RECEIPT,
     BOOK_REFUND,
     ENSURE_ENTRY,
     CANCEL_ENTRY,
@@ -45,10 +50,11 @@ PATHS = (
     INVOICE_SHIPPED,
 )
 # Messages to people go out at least once, each under a key of its own: test_messages.py.
-MESSAGES = frozenset({"notify.customer", "notify.portal", "notify.goods"})
+MESSAGES = frozenset({"notify.both", "notify.customer", "notify.portal", "notify.goods"})
 # Steps that write nothing anywhere: test_every_write.py watches them.
 READS = frozenset(
     {
+        "erp.check_order",
         "erp.find_customer",
         "erp.find_items",
         "erp.look_at_fulfillment",

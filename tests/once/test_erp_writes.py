@@ -8,14 +8,23 @@ from typing import Any
 import pytest
 
 from activities.financialforce.activities import FinancialForce
-from activities.roles import BookOrder, BookReceipt, BookRefund, CancelErpOrder, ErpCustomer, FindCustomer, FindItems
+from activities.roles import (
+    BookAll,
+    BookOrder,
+    BookReceipt,
+    BookRefund,
+    CancelErpOrder,
+    ErpCustomer,
+    FindCustomer,
+    FindItems,
+)
 from commerce.money import Money
 from commerce.payment import Collected
 from commerce.totals import gross_total
 from tests.activities.financialforce.conftest import settings_for
 from tests.activities.financialforce.sample_orders import full_order
 from tests.once.rig import Found, Path, Trouble, abreast, cases, differences, troubled
-from tests.once.table import BOOK_ORDER, BOOK_RECEIPT, BOOK_REFUND, CANCEL_ORDER
+from tests.once.table import BOOK_ALL_ORDER, BOOK_ALL_RECEIPT, BOOK_ORDER, BOOK_RECEIPT, BOOK_REFUND, CANCEL_ORDER
 from tests.sandbox_process import Sandbox
 
 AT = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
@@ -63,6 +72,27 @@ async def test_everymovement_of_money_is_posted_once(
     kind, sign = ("Receipt", 1) if path is BOOK_RECEIPT else ("Refund", -1)
     expected = {task.order_number: [f"{kind} Complete {sign * task.payment.amount.minor} EUR"] for task in tasks}
     assert differences(_cash_entries(vendors, name), expected) == {}
+
+
+@pytest.mark.parametrize(("path", "trouble"), cases(BOOK_ALL_ORDER, BOOK_ALL_RECEIPT))
+async def test_every_sales_order_and_its_receipt_are_booked_once_by_one_step(
+    vendors: Sandbox, erp: FinancialForce, path: Path, trouble: Trouble
+) -> None:
+    name = f"all-{path.name.partition(':')[2]}-{trouble.kind}"
+    orders = await _orders(erp, name, trouble.orders)
+    receipts = [movement(BOOK_RECEIPT, task.order.number, 10_000, task.customer) for task in orders]
+    tasks = [
+        BookAll(order=order, receipts=(BookReceipt.model_validate(receipt),))
+        for order, receipt in zip(orders, receipts, strict=True)
+    ]
+    booked = await troubled(vendors, path, trouble, erp.book_all, tasks)
+    assert {tuple(document.kind.value for document in one.documents) for one in booked} == {
+        ("sales order", "cash receipt")
+    }
+    expected = {task.order.key: [f"New {gross_total(task.order)}"] for task in orders}
+    assert differences(_sales_orders(vendors, name), expected) == {}
+    paid = {task.order.number: ["Receipt Complete 10000 EUR"] for task in orders}
+    assert differences(_cash_entries(vendors, name), paid) == {}
 
 
 async def _orders(erp: FinancialForce, name: str, count: int) -> list[BookOrder]:

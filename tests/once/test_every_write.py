@@ -15,6 +15,7 @@ from activities.juston.activities import JustOnBilling, JustOnPayments
 from activities.juston.hosted import HostedClient
 from activities.roles import (
     Billing,
+    CheckOrder,
     Erp,
     FindCustomer,
     FindInvoice,
@@ -67,6 +68,7 @@ async def test_a_step_that_reads_sends_nothing_that_writes(
     await as_engine(payments.look_at_entry, look)
     since = {name: max((row["id"] for row in vendors.requests(name)), default=0) for name in VENDORS}
     reads: dict[str, Awaitable[object]] = {
+        "erp.check_order": erp.check_order(CheckOrder(customer_key="de:web", skus=("HF-1001",), order_key=key)),
         "erp.find_customer": erp.find_customer(FindCustomer(key="de:web", order_key=key)),
         "erp.find_items": erp.find_items(FindItems(skus=("HF-1001",), order_key=key)),
         "erp.look_at_fulfillment": goods.look_at_fulfillment(booked),

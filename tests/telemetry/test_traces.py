@@ -100,10 +100,10 @@ def test_a_request_is_one_span(told: Told) -> None:
     ("call", "activity"),
     [
         ("POST /tenant/{tenant}/entry-link", "payments.ensure_entry"),
-        ("POST /composite/graph", "erp.book_order"),
-        ("POST /composite", "erp.book_receipt"),
+        ("POST /composite/graph", "erp.book_all"),
+        ("POST /composite", "erp.book_all"),
         ("POST /composite/graph", "billing.ensure_order"),
-        ("GET /query", "billing.find_invoice"),
+        ("GET /query", "erp.check_order"),
     ],
 )
 def test_a_vendor_call_is_found_from_the_portals_request(told: Told, call: str, activity: str) -> None:

@@ -61,7 +61,7 @@ async def test_a_collector_that_is_away_holds_no_end_up() -> None:
     began = time.monotonic()
     code, _ = await _ask(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
     assert code == 0
-    assert time.monotonic() - began < 45  # a deadline for a loaded machine; without a limit the exporter tries for minutes
+    assert time.monotonic() - began < 45  # a deadline for a loaded machine; an exporter without a limit tries for long
 
 
 @pytest.mark.parametrize(

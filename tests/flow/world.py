@@ -25,7 +25,7 @@ T = TypeVar("T")
 Books = dict[str, list[str]]
 Handle = WorkflowHandle[CheckoutPaymentInvoice, CheckoutResult]
 LOOK_EVERY = 0.05
-WITHIN = 20.0
+WITHIN = 60.0
 OPERATOR = "olga"
 
 

@@ -12,7 +12,7 @@ from api.examples import COMPANY
 from tests.api.desk import APPROVER, PORTAL, Served, an_order, engine_of, served, with_tokens
 from tests.flow.stand import Stand, standing
 
-WITHIN = 20.0  # seconds
+WITHIN = 60.0  # seconds
 
 
 @pytest.fixture(scope="module")

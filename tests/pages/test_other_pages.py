@@ -37,7 +37,7 @@ async def test_the_temporal_ui_finds_the_run_by_its_order_number_and_says_what_i
     await expect(page.get_by_role("link", name="checkout:de:")).to_have_count(1)
     await picture(page, "temporal-list")
     await page.goto(placed["links"]["temporal_ui"])
-    await expect(page.get_by_text(f"find customer: {placed['order_key']}").first).to_be_visible()
+    await expect(page.get_by_text(f"check with the ERP: {placed['order_key']}").first).to_be_visible()
     await picture(page, "temporal-run")
     await page.get_by_role("tab", name="User Metadata").click()
     summary, now = page.locator("iframe").first.content_frame, page.locator("iframe").last.content_frame

@@ -101,7 +101,9 @@ async def test_a_document_that_vanished_is_missing_although_nothing_tells_when(
     _, found = await compared(world, pair="orders")
     [lost] = [one for one in found if one.order_key == placed["shop"]]
     assert (lost.kind, lost.side, str(lost.amount)) == ("missing", "ERP", "99.84 EUR")
-    assert lost.remedy.endswith(f"enter it in the ERP under the key {placed['shop']}")
+    # The run of the order's goods may have seen the deletion first; then its parked case is what explains it.
+    by_hand, by_case = f"enter it in the ERP under the key {placed['shop']}", f"case {placed['shop']}:goods-"
+    assert lost.remedy.endswith(by_hand) or lost.remedy.startswith(by_case)
     only, of_one_store = await compared(world, store="us")
     assert (only.orders, of_one_store) == (0, [])
     assert only.verdict == "in step: nothing changed"

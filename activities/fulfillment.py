@@ -201,13 +201,14 @@ class FulfillmentPlan(Model):
 
 
 class TakenUp(Model):
-    """All that a run needs to begin: the plans, and what the checkout left."""
+    """All that a run needs to begin: the plans, what the checkout left, and how an earlier run of the goods ended."""
 
     plan: Plan
     fulfillment: FulfillmentPlan
     order: Order
     erp_number: str
     invoice_number: str
+    ended_before: "FulfillmentView | None" = None
 
 
 class TrackView(Model):

@@ -70,6 +70,7 @@ class FulfillmentState(ParkingWorkflow):
         self._told = set(so_far.told)
         self._known_numbers = {number for numbers in so_far.written.values() for number in numbers}
         self._cancelled_known = dict(so_far.cancelled_known)
+        self._settled: dict[str, Decimal] = {}  # cancelled quantities whose money an earlier run has settled
         self._documents = list(so_far.documents)
         self._timeline = list(so_far.timeline)
         self._skipped = list(so_far.skipped)
@@ -89,6 +90,10 @@ class FulfillmentState(ParkingWorkflow):
     def _case_name(self, count: int) -> str:
         # The checkout and every run of an order's goods have cases of their own.
         return f"goods-{workflow.info().workflow_start_time:%Y%m%d%H%M%S}-{count}"
+
+    def _key_of(self, what: str, count: int) -> str:
+        """The key of a write that a person asked for: another run of the same goods must not take it for done."""
+        return f"{self._key}:{what}:{workflow.info().workflow_start_time:%Y%m%d%H%M%S}-{count}"
 
     def _stage_shown(self) -> str:
         return self._shown[0]

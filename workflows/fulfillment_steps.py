@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from commerce.documents import CancelRequest
     from commerce.fulfillment import ZERO, Fulfillment, LineProgress, Shipment, State
     from commerce.goods import goods
-    from commerce.money import Money
+    from commerce.money import Money, rounded
     from commerce.quantities import Entry, Kind, QuantityLedger
     from commerce.totals import is_on_account
     from workflows.fulfillment_state import ENDED, FulfillmentState, SoFar
@@ -42,6 +42,8 @@ class FulfillmentSteps(FulfillmentState):
         self._order = taken_up.order
         self._invoice_number = taken_up.invoice_number
         self._quantities = QuantityLedger({line.id: line.quantity for line in goods(self._order)}, self._entries)
+        if taken_up.ended_before is not None:
+            self._settled = {line.line: line.cancelled for line in taken_up.ended_before.lines}
         if not self._timeline:
             self._note("heard", f"taken up from checkout, sales order {taken_up.erp_number}")
 
@@ -124,7 +126,7 @@ class FulfillmentSteps(FulfillmentState):
                         ErpFulfillment.cancel_lines,
                         partial(
                             CancelLines,
-                            key=f"{self._key}:cancel:{self._cancels}",
+                            key=self._key_of("cancel", self._cancels),
                             order_key=self._key,
                             quantities=quantities,
                             reason=f"{request.reason} ({request.by})",
@@ -143,9 +145,12 @@ class FulfillmentSteps(FulfillmentState):
         """Lines that were cancelled, here or by somebody at the ERP: they never ship, and money may have to go back."""
         new: dict[str, Decimal] = {}
         for line in self._lines():
-            more = line.cancelled - self._cancelled_known.get(line.line, ZERO)
+            known = self._cancelled_known.get(line.line, ZERO)
+            more = line.cancelled - known
             if more > 0:
-                new[line.line] = more
+                unsettled = line.cancelled - max(known, self._settled.get(line.line, ZERO))
+                if unsettled > 0:
+                    new[line.line] = unsettled
                 document = f"erp:{line.line}:{line.cancelled}"
                 self._quantities.take(Entry(kind=Kind.CANCEL, document=document, quantities={line.line: more}))
                 self._cancelled_known[line.line] = line.cancelled
@@ -162,7 +167,9 @@ class FulfillmentSteps(FulfillmentState):
         async def by_hand() -> None:
             raise Problem(
                 f"pay back {worth} for order {self._key}",
-                f"{said} will not ship, and was paid",
+                f"{said} will not ship, and was paid; the amount is without the order's own discounts"
+                if self._order.discounts
+                else f"{said} will not ship, and was paid",
                 "refund it in the payment system and credit the invoice, cancel the rest in the shop, "
                 "then decide 'skip' with the references as the reason",
                 system=self._need_plan().payments,
@@ -179,8 +186,8 @@ class FulfillmentSteps(FulfillmentState):
         worth = Money.zero(self._order.currency)
         for line in goods(self._order):
             if line.id in quantities:
-                share = (line.total.minor + line.tax.minor) * quantities[line.id] / line.quantity
-                worth += Money(minor=int(share.to_integral_value()), currency=self._order.currency)
+                share = (line.total + line.tax).decimal() * quantities[line.id] / line.quantity
+                worth += rounded(share, self._order.currency)
         return worth
 
     # ---- following ---------------------------------------------------------------------------------------------------

@@ -221,7 +221,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
             ErpFulfillment.request_transfer,
             partial(
                 RequestTransfer,
-                key=f"{self._key}:transfer:{self._transfers}",
+                key=self._key_of("transfer", self._transfers),
                 order_key=self._key,
                 source=asked.source,
                 destination=asked.destination,

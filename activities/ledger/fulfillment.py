@@ -135,6 +135,7 @@ class FulfillmentLedger(FulfillmentControl):
                 do_next=f"configure store {store} and restart the worker" if plan is None else "terminate this run",
             )
         order, result = found
+        earlier = await self._book.view(order_key)
         numbers = {document.kind: document.number for document in result.documents}
         return TakenUp(
             plan=plan,
@@ -142,6 +143,7 @@ class FulfillmentLedger(FulfillmentControl):
             order=order,
             erp_number=numbers.get(DocumentKind.SALES_ORDER, ""),
             invoice_number=numbers.get(DocumentKind.INVOICE, ""),
+            ended_before=earlier if earlier is not None and earlier.ended else None,
         )
 
     @activity.defn(name="fulfillment.keep")

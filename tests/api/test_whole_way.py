@@ -111,7 +111,8 @@ async def test_a_parked_order_says_what_it_needs_and_goes_on_after_a_correction(
     }
     clicks = await asyncio.gather(*(working.post(path, decision) for _ in range(3)))
     assert {click.status_code for click in clicks} == {200}, [click.text for click in clicks]
-    waiting = await until(working, order, lambda now: now["stage"] == "awaiting payment")
+    # A run that is busy cannot be asked; then the answer is not live and has the stage alone.
+    waiting = await until(working, order, lambda now: now["live"] and now["stage"] == "awaiting payment")
     assert waiting["payment_link"]
     assert sum("HF-1001" in event["text"] for event in waiting["timeline"]) == 1, "corrected once"
 

@@ -32,7 +32,9 @@ NAMES: Mapping[Place, str] = {
 }
 CLOSED = frozenset({"canceled", "cancelled"})
 FOREVER = frozenset({"ChangeFeed", "EndpointWatch"})  # runs that never end
+GOODS = "OrderFulfillmentTracking"  # waits for the warehouse, which does nothing in a chaos run
 OPERATORS = "operations@nordlicht.example"  # mails to them tell no buyer anything
+OF_ORDERS = frozenset({"CheckoutPaymentInvoice", GOODS})  # judged with their order
 Kind = Literal["lost", "doubled", "unexplained"]
 
 
@@ -182,6 +184,7 @@ def judge(evidence: Evidence) -> list[Finding]:
         for oddity in wanted.oddities:
             case.say("unexplained", oddity)
         _engine(case, runs.get(f"checkout:{wanted.key}", []))
+        _goods(case, runs.get(f"fulfillment:{wanted.key}", []))
         if wanted.completed:
             _completed(case)
         else:
@@ -196,7 +199,7 @@ def judge(evidence: Evidence) -> list[Finding]:
         for run in evidence.runs
         if run.status not in ("COMPLETED", "CONTINUED_AS_NEW")
         and not (run.status == "RUNNING" and run.kind in FOREVER)
-        and run.id.removeprefix("checkout:") not in {wanted.key for wanted in evidence.wanted}
+        and run.id.partition(":")[2] not in {wanted.key for wanted in evidence.wanted if run.kind in OF_ORDERS}
     ]
     found += _notes(evidence)
     found += _money(evidence)
@@ -219,6 +222,21 @@ def _engine(case: _Case, runs: list[Run]) -> None:
     if runs and wanted.completed != (wanted.stage == "completed"):
         end = "completed" if wanted.completed else "undone"
         case.say("unexplained", f"it should have ended {end}, and is {wanted.stage or 'not known'}")
+
+
+def _goods(case: _Case, runs: list[Run]) -> None:
+    """A completed order is taken up by one run that follows its goods; no other order is."""
+    if not case.wanted.completed:
+        for run in runs:
+            case.say("unexplained", f"{run.id} follows the goods of an order that was undone")
+        return
+    if not runs:
+        case.say("lost", "no run follows its goods")
+    if len(runs) > 1:
+        case.say("doubled", f"{len(runs)} runs follow its goods")
+    for run in runs:
+        if run.status != "RUNNING":
+            case.say("unexplained", f"{run.id} is {run.status}, and nothing was shipped")
 
 
 def _completed(case: _Case) -> None:

@@ -22,7 +22,19 @@ from commerce.order import PaymentState
 from engine.stack import Stack
 from tests.chaos import plan as plans
 from tests.chaos.drive import Course, Drive
-from tests.chaos.judge import FOREVER, SHOP_ORDER, SHOP_PAYMENT, Evidence, Finding, Kept, Run, Wanted, judge, money
+from tests.chaos.judge import (
+    FOREVER,
+    GOODS,
+    SHOP_ORDER,
+    SHOP_PAYMENT,
+    Evidence,
+    Finding,
+    Kept,
+    Run,
+    Wanted,
+    judge,
+    money,
+)
 from tests.chaos.orders import End
 from tests.chaos.portal import Api, Buyers
 from tests.chaos.stage import Killer, standing
@@ -153,7 +165,7 @@ async def _evidence(stack: Stack, drive: Drive, systems: Systems, api: Api, befo
 
 
 async def _at_rest(stack: Stack, systems: Systems) -> Books:
-    """The books, once no order's run is open, no notification waits, and nothing is written any more."""
+    """The books, once no checkout is open, no hand-over or notification waits, and nothing is written any more."""
     clock = asyncio.get_running_loop().time
     until = clock() + REST_WITHIN
     books = await systems.books()
@@ -161,8 +173,8 @@ async def _at_rest(stack: Stack, systems: Systems) -> Books:
         await asyncio.sleep(REST_SECONDS)
         later = await systems.books()
         waits = any(one.state == "waiting" for one in await _kept(stack))
-        works = any(run.status == "RUNNING" and run.kind not in FOREVER for run in await _runs(stack))
-        if later == books and not waits and not works:
+        works = any(run.status == "RUNNING" and run.kind not in (*FOREVER, GOODS) for run in await _runs(stack))
+        if later == books and not waits and not works and not await _handed_over(stack):
             return later
         books = later
     return books
@@ -232,6 +244,13 @@ async def _kept(stack: Stack) -> list[Kept]:
     async with await psycopg.AsyncConnection.connect(stack.addresses.ledger, connect_timeout=10) as connection:
         rows = await connection.execute("SELECT sender_id, state, reason FROM notifications")
         return [Kept(str(sender), state, reason) for sender, state, reason in await rows.fetchall()]
+
+
+async def _handed_over(stack: Stack) -> bool:
+    """Whether an order waits to be taken up."""
+    async with await psycopg.AsyncConnection.connect(stack.addresses.ledger, connect_timeout=10) as connection:
+        rows = await connection.execute("SELECT 1 FROM handovers WHERE taken_at IS NULL LIMIT 1")
+        return await rows.fetchone() is not None
 
 
 # ---- verdict ---------------------------------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ def _evidence(lists: Lists | None = None) -> Evidence:
         runs=(
             Run(f"checkout:{KEY}", "CheckoutPaymentInvoice", "COMPLETED"),
             Run(f"checkout:{CANCELLED}", "CheckoutPaymentInvoice", "COMPLETED"),
+            Run(f"fulfillment:{KEY}", "OrderFulfillmentTracking", "RUNNING"),
             Run("feed:juston:entries", "ChangeFeed", "RUNNING"),
         ),
         kept=(Kept("n1", "done", ""), Kept("unreadable:ab", "quarantined", "the body is not JSON")),
@@ -144,6 +145,10 @@ def test_a_document_of_nobody_is_unexplained() -> None:
         (lambda e: replace(e, runs=e.runs[1:]), "lost"),
         (lambda e: replace(e, runs=(*e.runs, e.runs[0])), "doubled"),
         (lambda e: replace(e, runs=(*e.runs[1:], replace(e.runs[0], status="RUNNING"))), "unexplained"),
+        (lambda e: replace(e, runs=(*e.runs[:2], *e.runs[3:])), "lost"),
+        (lambda e: replace(e, runs=(*e.runs, e.runs[2])), "doubled"),
+        (lambda e: replace(e, runs=(*e.runs[:2], replace(e.runs[2], status="FAILED"))), "unexplained"),
+        (lambda e: replace(e, runs=(*e.runs, replace(e.runs[2], id=f"fulfillment:{CANCELLED}"))), "unexplained"),
         (lambda e: replace(e, runs=(*e.runs, Run("late-payment:x", "LatePayment", "FAILED"))), "unexplained"),
         (lambda e: replace(e, kept=e.kept[:1]), "lost"),
         (lambda e: replace(e, kept=(*e.kept, Kept("n2", "waiting", ""))), "unexplained"),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import pytest
 
 from activities.fulfillment import FulfillmentView
@@ -145,6 +146,44 @@ async def test_what_is_open_is_cancelled_and_its_money_named_to_a_person(world: 
     result = await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
     assert (result.state, len(result.skipped)) == (State.DELIVERED, 1)
     assert result.lines[0].cancelled == 2
+
+
+async def test_a_late_change_starts_the_goods_again_and_nothing_is_asked_or_told_twice(world: World) -> None:
+    key = await bought(world, ("HF-1001", 3))
+    made = await world.act("salesforce", "ship", order=key, tracking=None, lines=[{"sku": "HF-1001", "quantity": 1}])
+    await goods(world, key, written(1), "the shipment is in the shop")
+    request = CancelRequest(by="portal", reason="one is enough")
+    await world.runs.goods(key).execute_update(OrderFulfillmentTracking.cancel, request)
+    await decide(world, await parked(world, key), DecisionKind.SKIP)
+    await world.act("salesforce", "track", shipping=made["shippings"][0], tracking=f"L1-{key[3:]}")
+    await goods(world, key, lambda view: bool(view.shipments[0].tracks), "the number has come")
+    await deliver(world, key)
+    first = await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
+    before, mailed = await shipments(world, key), await mails(world, key)
+
+    await world.act("salesforce", "track", shipping=made["shippings"][0], tracking=f"L2-{key[3:]}")
+    again = await goods(
+        world, key, lambda view: any(t.number.startswith("L2") for s in view.shipments for t in s.tracks), "seen again"
+    )
+    assert (first.cases, again.cases) == ((), ())
+    await deliver(world, key)
+    second = await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
+    assert (second.state, second.skipped) == (State.DELIVERED, ())
+    assert [row["id"] for row in await shipments(world, key)] == [row["id"] for row in before]
+    assert await mails(world, key) == mailed
+
+
+async def deliver(world: World, key: str) -> None:
+    """The carrier hears of a parcel a moment after the warehouse."""
+
+    async def delivered() -> bool:
+        try:
+            await world.act("carrier", "deliver", order=key)
+        except httpx2.HTTPStatusError:
+            return False
+        return True
+
+    await world.wait_until(delivered, within=WITHIN, what=f"the parcel of {key} is delivered")
 
 
 async def test_a_back_ordered_line_is_said_once_and_ships_when_goods_arrive(world: World) -> None:

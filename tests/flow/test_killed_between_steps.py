@@ -46,9 +46,21 @@ async def test_a_worker_killed_at_every_step_boundary_leaves_the_books_of_an_und
         # Other orders are in the middle of a step when a worker dies at a boundary of one.
         assert await world.books(key, mail_repeats=False) == UNDISTURBED, f"killed after {number} steps"
     boundaries = sorted(int(line.split()[0]) for line in died.read_text().splitlines())
-    assert boundaries == list(range(1, len(boundaries) + 1))
+    undisturbed = keys[-1]  # more orders than steps: nothing killed the worker at a boundary of this one
+    assert str(ORDERS) not in {line.split()[0] for line in died.read_text().splitlines()}
+    # A try that a death cut short may be a step more for another order: those boundaries come on top.
+    assert set(range(1, await _steps(world, undisturbed))) <= set(boundaries)
     assert len(boundaries) >= FEWEST_STEPS
     _every_write_is_in_the_table(stand, since)
+
+
+async def _steps(world: World, key: str) -> int:
+    """How many steps a checkout started, our own memory's included."""
+    history = await world.run(key).fetch_history()
+    return sum(
+        event.HasField("activity_task_scheduled_event_attributes") or event.HasField("marker_recorded_event_attributes")
+        for event in history.events
+    )
 
 
 def _every_write_is_in_the_table(stand: Stand, since: dict[str, int]) -> None:

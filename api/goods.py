@@ -1,22 +1,19 @@
 """Goods on their way: what is late, and goods that are brought from another warehouse."""
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
-from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities.fulfillment import AskTransfer
 from activities.ledger.fulfillment import FulfillmentBook, Late
 from api.auth import Approver, Operator
 from api.backing import Base
 from api.body import json_body, read_model
-from api.errors import ErrorAnswer, Refusal, away
+from api.errors import ErrorAnswer, Refusal
 from api.examples import TRANSFER_EXAMPLES
-from api.orders import Reason, goods_refused
+from api.orders import Reason, ask_goods
 from commerce.fulfillment import Transfer
 from commerce.model import Model, UtcDatetime
 from commerce.order import Quantity
@@ -65,19 +62,7 @@ async def transfer(store: str, number: str, request: Request, backing: Base, cal
     caller.require_store(store)
     body = await read_model(request, TransferBody)
     asked = AskTransfer(by=caller.name, **body.model_dump())
-    handle = (await backing.engine.runs()).goods(f"{store}:{number}")
-    update_id = hashlib.sha256(f"transfer {asked.model_dump_json()}".encode()).hexdigest()[:40]
-    within = timedelta(seconds=backing.settings.api.answer_within_seconds)
-    try:
-        made: Transfer = await handle.execute_update(
-            OrderFulfillmentTracking.transfer, asked, id=update_id, rpc_timeout=within
-        )
-    except WorkflowUpdateFailedError as err:
-        raise goods_refused(store, number, err) from None
-    except WorkflowUpdateRPCTimeoutOrCancelledError:
-        raise away("the ERP", "the request is kept and made when it answers; look with GET /v1/orders") from None
-    except RPCError as err:
-        if err.status is not RPCStatusCode.NOT_FOUND:
-            raise
-        raise Refusal(409, "no-goods", f"no run follows the goods of order {store}:{number}") from None
+    made = await ask_goods(backing, f"{store}:{number}", OrderFulfillmentTracking.transfer, asked)
+    if made is None:
+        raise Refusal(409, "no-goods", f"no run follows the goods of order {store}:{number}")
     return made

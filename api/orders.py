@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field, StringConstraints
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.fulfillment import FulfillmentView
 from api.answers import Found, OrderAnswer, found, not_found, order_answer, order_now
@@ -24,6 +25,8 @@ from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 
 router = APIRouter(tags=["orders"])
+Asked = TypeVar("Asked", bound=Model)
+Told = TypeVar("Told")
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
 
 
@@ -119,24 +122,27 @@ def _has_ended(key: str, stage: str) -> Refusal:
 
 async def cancel_goods(backing: Backing, store: str, number: str, asked: CancelRequest) -> FulfillmentView | None:
     """Cancel what has not left the house. None: no run follows the order's goods any more. Raises Refusal."""
-    handle = (await backing.engine.runs()).goods(f"{store}:{number}")
-    update_id = hashlib.sha256(f"cancel goods {asked.model_dump_json()}".encode()).hexdigest()[:40]
+    return await ask_goods(backing, f"{store}:{number}", OrderFulfillmentTracking.cancel, asked)
+
+
+async def ask_goods(
+    backing: Backing, key: str, update: UpdateMethodMultiParam[[OrderFulfillmentTracking, Asked], Told], asked: Asked
+) -> Told | None:
+    """An update of the run of an order's goods; the same words again are the same update. None: there is no such run.
+
+    Raises Refusal: 409 where the run refuses, 503 when the ERP does not answer in time; then the request is kept.
+    """
+    handle = (await backing.engine.runs()).goods(key)
+    update_id = hashlib.sha256(f"{type(asked).__name__} {asked.model_dump_json()}".encode()).hexdigest()[:40]
     within = timedelta(seconds=backing.settings.api.answer_within_seconds)
     try:
-        view: FulfillmentView = await handle.execute_update(
-            OrderFulfillmentTracking.cancel, asked, id=update_id, rpc_timeout=within
-        )
+        return await handle.execute_update(update, asked, id=update_id, rpc_timeout=within)
     except WorkflowUpdateFailedError as err:
-        raise goods_refused(store, number, err) from None
+        reason = err.cause.message if isinstance(err.cause, ApplicationError) else str(err.cause)
+        raise Refusal(409, "too-late", f"order {key}: {reason}") from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         raise away("the ERP", "the request is kept and carried out when it answers") from None
     except RPCError as err:
         if err.status is not RPCStatusCode.NOT_FOUND:
             raise
         return None
-    return view
-
-
-def goods_refused(store: str, number: str, err: WorkflowUpdateFailedError) -> Refusal:
-    reason = err.cause.message if isinstance(err.cause, ApplicationError) else str(err.cause)
-    return Refusal(409, "too-late", f"order {store}:{number}: {reason}")

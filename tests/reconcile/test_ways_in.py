@@ -8,12 +8,14 @@ from datetime import time
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
+from activities.ledger.tables import notices
 from cli.app import main
 from commerce.reconciliation import PAIR_NAMES
 from tests.api.desk import APPROVER, GERMAN, Served, engine_of, served, with_tokens
 from tests.flow.orders import on_account
 from tests.flow.stand import messages
 from tests.flow.world import World
+from tests.ledger.rows import rows
 from tests.reconcile.desk import Org
 from workflows.names import RECONCILIATION_SCHEDULE
 from workflows.schedules import set_reconciliation
@@ -113,4 +115,10 @@ async def _trigger(world: World, number: int) -> None:
 
 
 async def _told(world: World) -> list[dict[str, str]]:
+    """The mails to the operators, once none waits to be sent any more."""
+
+    async def sent() -> bool:
+        return all(row["state"] != "waiting" for row in await rows(world.ledger, notices))
+
+    await world.wait_until(sent, within=60, what="every notice is sent")
     return [mail for mail in await messages(world.sandbox) if mail["subject"].startswith("Reconciliation: ")]

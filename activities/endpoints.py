@@ -19,7 +19,7 @@ from activities.gate import gate, probing
 from activities.held import held_by
 from activities.ledger.calls import CallBook
 from activities.ledger.endpoints import EndpointBook
-from activities.steps import patient_step
+from activities.steps import ending, patient_step
 from activities.watch import EndpointNote, Endpoints, Found, Held, PlanAsked, RateSet, SetRate, Watch, WatchPlan
 from commerce.failures import SystemFailure
 from commerce.windows import Window, opening
@@ -94,7 +94,7 @@ class EndpointActivities(Endpoints):
     async def watch(self, task: Watch) -> Found:
         every = self._plans[task.endpoint].probe_every
         against, seen = 0, Seen()
-        while not activity.is_worker_shutdown():
+        while not ending():
             activity.heartbeat()
             pause = min(every, 1.0) if against else every
             if gate.is_sparing(task.endpoint):  # probes are calls, too
@@ -180,7 +180,9 @@ class EndpointActivities(Endpoints):
     async def _probe(self, endpoint: str, limit: float = PROBE_LIMIT) -> Found:
         with probing():
             try:
-                await asyncio.wait_for(self._probes[endpoint](), limit)
+                # Not `wait_for`: before Python 3.12 it swallows a cancellation that meets the end of the probe.
+                async with asyncio.timeout(limit):
+                    await self._probes[endpoint]()
             except SystemFailure as failure:
                 if gate.rest_of(endpoint)[0] > 0:  # "too many" is an answer
                     return Found(up=True, reason=failure.came_back)
@@ -195,6 +197,6 @@ class EndpointActivities(Endpoints):
 
 async def _heartbeating_sleep(seconds: float) -> None:
     until = asyncio.get_running_loop().time() + seconds
-    while (left := until - asyncio.get_running_loop().time()) > 0 and not activity.is_worker_shutdown():
+    while (left := until - asyncio.get_running_loop().time()) > 0 and not ending():
         activity.heartbeat()
         await asyncio.sleep(min(left, 1))

@@ -20,6 +20,7 @@ from activities.control import TellOperators
 from activities.gate import HELD, gate
 from activities.ledger.quarantine import QuarantineBook
 from activities.ledger.store import Ledger, Notification
+from activities.steps import ending
 from commerce.documents import Stage
 from commerce.failures import Family, SystemFailure
 from commerce.order import Order
@@ -101,7 +102,7 @@ class FeedActivities(Feeds):
         pause = self._pace(source)
         clock = asyncio.get_running_loop().time
         end = clock() + TURN.total_seconds()
-        while clock() < end and not activity.is_worker_shutdown():
+        while clock() < end and not ending():
             try:
                 passed += await self._drain_inbox(source)
                 if clock() >= sweep_at:
@@ -298,7 +299,9 @@ class FeedActivities(Feeds):
 async def _rest(seconds: float) -> None:
     """Ends early when the worker stops."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(activity.wait_for_worker_shutdown(), seconds)
+        # Not `wait_for`: before Python 3.12 it swallows a cancellation that meets the end of the wait.
+        async with asyncio.timeout(seconds):
+            await activity.wait_for_worker_shutdown()
 
 
 @asynccontextmanager

@@ -68,6 +68,15 @@ def step(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[A
     return run
 
 
+def ending() -> bool:
+    """Whether a long activity must come to its end: its worker stops, or the engine wants it cancelled.
+
+    The engine says the latter by one cancellation only. A library on the way may swallow that one, and an activity that
+    did not look again would go on beside its successor.
+    """
+    return activity.is_worker_shutdown() or activity.is_cancelled()
+
+
 async def unless_refused(work: Coroutine[Any, Any, R]) -> R | None:
     """What a step answers when it is made as part of a larger one; None when it was refused for good.
 

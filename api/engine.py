@@ -32,7 +32,8 @@ class Engine:
             async with self._connecting:
                 if self._client is None:
                     try:
-                        self._client = await asyncio.wait_for(self._connect(), CONNECT_WITHIN)
+                        async with asyncio.timeout(CONNECT_WITHIN):
+                            self._client = await self._connect()
                     except (RuntimeError, TimeoutError):
                         raise away("Temporal", "no connection") from None
         return self._client

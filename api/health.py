@@ -52,7 +52,8 @@ async def _engine(backing: Backing) -> None:
 
 async def _told(check: Awaitable[object]) -> str:
     try:
-        await asyncio.wait_for(check, WITHIN)
+        async with asyncio.timeout(WITHIN):
+            await check
     except TimeoutError:
         return f"no answer within {WITHIN:.0f} s"
     except Exception as err:  # noqa: BLE001  # whatever it is, it is the answer here

@@ -87,7 +87,8 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(self.stop_signal)
         try:
-            await asyncio.wait_for(self.process.wait(), self.stop_within)
+            async with asyncio.timeout(self.stop_within):
+                await self.process.wait()
         except TimeoutError:
             log.warning("%s did not stop within %.0f s and is killed", self.name, self.stop_within)
             self.process.kill()
@@ -156,7 +157,8 @@ def _dies_with_parent(with_signal: signal.Signals) -> Callable[[], None]:
 
 async def accepts_connections(host: str, port: int) -> bool:
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 1)
+        async with asyncio.timeout(1):
+            _, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError):
         return False
     writer.close()

@@ -52,7 +52,8 @@ class Jobs:
                 await self._do(first[1])
                 continue
             try:
-                await asyncio.wait_for(self._world.jobs_wake.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._world.jobs_wake.wait()
             except TimeoutError:
                 continue
 

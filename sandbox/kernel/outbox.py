@@ -84,7 +84,8 @@ class Outbox:
 
     async def _wait(self, seconds: float | None) -> None:
         try:
-            await asyncio.wait_for(self._world.outbox_wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._world.outbox_wake.wait()
         except TimeoutError:
             return
 

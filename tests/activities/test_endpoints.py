@@ -1,6 +1,7 @@
 """What holds a system back must also let go of it, whatever broke on the way."""
 
 import asyncio
+import contextlib
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ from activities.endpoints import EndpointActivities
 from activities.gate import gate
 from activities.gatekeeper import GateKeeper
 from activities.ledger.endpoints import EndpointBook
+from activities.watch import Watch, WatchPlan
 from workflows.profiles import control_step
 
 DEADLINE = 5.0
@@ -30,6 +32,27 @@ async def test_a_check_of_a_system_that_hangs_says_so_within_the_time_of_its_ste
     checks = EndpointActivities(nothing, nothing, {"erp": hangs}, {}, "test")
     found = await asyncio.wait_for(ActivityEnvironment().run(checks.check, "erp"), DEADLINE)
     assert (found.up, found.reason.startswith("no answer")) == (False, True)
+
+
+@pytest.mark.parametrize("swallowed", [False, True], ids=["at the end of a probe", "and a library swallows it"])
+async def test_a_watch_that_is_cancelled_ends_and_probes_no_more(*, swallowed: bool) -> None:
+    running = ActivityEnvironment()
+    probes = 0
+
+    async def answers() -> None:
+        nonlocal probes
+        probes += 1
+        running.cancel()
+        if swallowed:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+
+    nothing = cast(Any, None)
+    watching = EndpointActivities(nothing, nothing, {"shop": answers}, {"shop": WatchPlan(probe_every=0.01)}, "test")
+    with contextlib.suppress(asyncio.CancelledError):
+        async with asyncio.timeout(DEADLINE):
+            await running.run(watching.watch, Watch(endpoint="shop", state="up"))
+    assert probes == 1
 
 
 async def test_a_gate_opens_again_after_an_error_that_nobody_foresaw() -> None:

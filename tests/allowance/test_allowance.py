@@ -67,7 +67,7 @@ async def test_the_last_calls_are_for_money_then_all_waits_and_goes_on_when_call
 
     await use(world, 0)
     left = timedelta(minutes=15, seconds=1)
-    await world.stand.skipper.fast_forward(world.runs.watch("magento"), left)
+    await world.fast_forward(world.runs.watch("magento"), left)
     await becomes(world, "magento", "up")
     await world.skip_time(key, left)  # the references looked at the reserve, and look again after a while
     assert (await world.ends(key, within=PATIENCE)).outcome is Stage.COMPLETED

@@ -36,7 +36,7 @@ async def test_outside_its_window_an_erp_gets_nothing_and_when_it_opens_all_that
     await world.wait_until(captured, what="the payment is taken", within=PATIENCE)
     assert "sales orders" not in await world.books(order.key)
     left = OPENS - datetime.now(UTC) + timedelta(seconds=1)
-    await world.stand.skipper.fast_forward(world.runs.watch("financialforce"), left)
+    await world.fast_forward(world.runs.watch("financialforce"), left)
     assert (await world.ends(order.key, within=PATIENCE)).outcome is Stage.COMPLETED
     books = await world.books(order.key)
     assert (books["sales orders"], books["cash entries"]) == (["New 10024 EUR"], ["Receipt Complete 10024 EUR"])
@@ -66,7 +66,7 @@ async def test_a_pause_lasts_through_an_opening_window(world: World) -> None:
     watch = world.runs.watch("magento")
     await watch.execute_update(EndpointWatch.pause, Pause(by="olga", reason="shop update"))
     await becomes(world, "magento", "paused")
-    await world.stand.skipper.fast_forward(watch, timedelta(days=3, hours=1))
+    await world.fast_forward(watch, timedelta(days=3, hours=1))
     assert (await watch.query(EndpointWatch.view)).state == "paused"
     await watch.execute_update(EndpointWatch.resume, Resume(by="olga"))
     await becomes(world, "magento", "up")

@@ -29,7 +29,7 @@ up: setup ## run everything on this machine until Ctrl-C
 	$(BIN)/python starter.py up
 
 test: setup lint ## format, lint, types, import rules and all tests (JOBS=3 at a time)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 chaos: setup ## orders, faults and kill -9 of every part; then every book is judged (ORDERS=1000 SEED=7)
 	$(BIN)/python -m tests.chaos $(if $(filter command line environment,$(origin ORDERS)),--orders $(ORDERS)) --seed $(SEED)

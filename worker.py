@@ -10,6 +10,7 @@ Exit codes: 0 stopped, 1 cannot go on, 2 wrong configuration.
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import signal
@@ -63,10 +64,24 @@ log = logging.getLogger("holdfast.worker")
 WORKFLOWS = [CheckoutPaymentInvoice, OrderFulfillmentTracking, LatePayment, ChangeFeed, EndpointWatch, Reconciliation]
 GRACE = timedelta(seconds=20)
 REVIVE_EVERY = 60.0  # seconds
+ROOMS = ("activities", "commerce", "settings", "workflows")
 
 
 class SetupError(RuntimeError):
     """A connected system or the engine is not set up as it has to be; nothing half-starts."""
+
+
+def code_hash() -> str:
+    """Tells in the Temporal UI which code ran a task: a hash of our own source.
+
+    The SDK's default is one of every module that was imported, which it compiles again for that: seconds of each start.
+    """
+    root = Path(__file__).parent
+    files = [root / "worker.py", *(file for room in ROOMS for file in (root / room).rglob("*.py"))]
+    found = hashlib.sha256()
+    for file in sorted(files):
+        found.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
 
 
 async def run(
@@ -133,6 +148,7 @@ async def run(
             overlap=timedelta(minutes=settings.reconciliation.overlap_minutes),
             keep=timedelta(days=settings.reconciliation.keep_days),
         )
+        build = code_hash()
         workers = [
             Worker(
                 client,
@@ -142,6 +158,7 @@ async def run(
                 no_remote_activities=True,
                 workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
                 graceful_shutdown_timeout=GRACE,
+                build_id=build,
             ),
             Worker(
                 client,
@@ -173,6 +190,7 @@ async def run(
                 ],
                 max_concurrent_activities=50 + len(connected.sources) + len(connected.probes),
                 graceful_shutdown_timeout=GRACE,
+                build_id=build,
             ),
             Worker(
                 client,
@@ -180,8 +198,12 @@ async def run(
                 activities=[notify.both, notify.customer, notify.portal, goods_mail.goods],
                 max_concurrent_activities=10,
                 graceful_shutdown_timeout=GRACE,
+                build_id=build,
             ),
-            *(_system_worker(client, settings, connected, reports, endpoint) for endpoint in connected.activities),
+            *(
+                _system_worker(client, settings, connected, reports, endpoint, build)
+                for endpoint in connected.activities
+            ),
         ]
         for worker in workers:
             await stack.enter_async_context(worker)
@@ -239,7 +261,7 @@ def _records_of(settings: Settings, system: str) -> str:
 
 
 def _system_worker(
-    client: Client, settings: Settings, connected: Connected, reports: ReconciliationBook, endpoint: str
+    client: Client, settings: Settings, connected: Connected, reports: ReconciliationBook, endpoint: str, build: str
 ) -> Worker:
     system = _system_of(settings, connected, endpoint)
     activities = connected.activities[endpoint]
@@ -254,6 +276,7 @@ def _system_worker(
         max_concurrent_activities=system.max_concurrent,
         max_task_queue_activities_per_second=system.per_second,
         graceful_shutdown_timeout=GRACE,
+        build_id=build,
     )
 
 

@@ -161,6 +161,8 @@ class EndpointActivities(Endpoints):
         """A probe, or what another one that answers for this endpoint found; None: nothing new."""
         if gate.rest_of(endpoint)[0] > 0:  # it asked to be called less, so it answers
             return None
+        if gate.is_spent(endpoint):  # a watch that is being ended hears of it with a heartbeat, not at once
+            return None
         if self._shared is None or endpoint not in self._shared.of:
             return await self._probe(endpoint)
         shared, book = self._shared.of[endpoint], self._shared.book

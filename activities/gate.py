@@ -120,6 +120,9 @@ class Gate:
         """They could not be kept: they count the next time."""
         self._calls.update(calls)
 
+    def is_spent(self, endpoint: str) -> bool:
+        return self.levels.get(endpoint) == "spent"
+
     def is_sparing(self, endpoint: str) -> bool:
         return self.levels.get(endpoint, "free") in ("reserve", "spent")
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from activities.ledger.database import engine_for, migrate, transaction
+from activities.ledger.database import engine_for, migrate, newest_migration, transaction
 from activities.ledger.store import Ledger
 from activities.ledger.tables import metadata
 from commerce.failures import Family, SystemFailure
@@ -51,6 +53,25 @@ async def test_processes_that_start_together_migrate_one_after_the_other(postgre
     await Ledger(engine).keep_cursor("s", "c")
     async with engine.connect() as db:
         assert (await db.execute(text("SELECT count(*) FROM alembic_version"))).scalar_one() == 1
+    await engine.dispose()
+
+
+def test_the_newest_migration_is_known_by_its_file_name() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "activities" / "ledger" / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == newest_migration()
+
+
+async def test_tables_of_an_earlier_version_are_brought_to_this_one(postgres_url: str) -> None:
+    engine = engine_for(postgres_url)
+    await migrate(engine)
+    async with engine.begin() as db:
+        await db.execute(text("DROP TABLE call_counts, call_limits, slow_downs, probes"))
+        await db.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+    await migrate(engine)
+    async with engine.connect() as db:
+        assert (await db.execute(text("SELECT count(*) FROM call_counts"))).scalar_one() == 0
+        assert (await db.execute(text("SELECT version_num FROM alembic_version"))).scalar_one() == newest_migration()
     await engine.dispose()
 
 

@@ -9,7 +9,7 @@ from workflows.endpoint_watch import EndpointWatch, Pause, Resume
 from workflows.names import endpoint_id
 
 PATIENCE = 90.0
-ROUNDS = 6
+ROUNDS = 4
 
 
 async def test_every_pause_that_is_accepted_takes_effect_also_between_two_histories(stand: Stand) -> None:

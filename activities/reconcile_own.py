@@ -30,12 +30,14 @@ from commerce.money import Money
 from commerce.order import Order
 from commerce.reconciliation import PAIRS, PORTAL, Difference, Statement, StatementKind, StatementState, compare
 from commerce.reconciliation_report import Report, Totals, ages, verdict
-from commerce.repair import Facts, advise, reason_of
+from commerce.repair import SHIPMENTS, Facts, GoodsFacts, advise, reason_of
 from commerce.totals import captured, gross_total, is_on_account
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 RunOf = Callable[[str], Awaitable[tuple[str, datetime] | None]]
 BEAT_EVERY = 200  # orders
+ON_ITS_WAY = timedelta(hours=1)  # a shipment that changed since then may still come to the shop by itself
+BESIDE = "refund what was cancelled"  # a case of the goods that holds no shipment up
 
 
 class ReconcilerActivities(Reconciler):
@@ -137,7 +139,31 @@ class ReconcilerActivities(Reconciler):
         for i in range(0, len(keys), ORDERS_AT_ONCE):
             activity.heartbeat(i)
             facts |= await self._facts(keys[i : i + ORDERS_AT_ONCE])
+        shipped = list(dict.fromkeys(one.order_key for one in found if one.pair == SHIPMENTS))
+        for i in range(0, len(shipped), ORDERS_AT_ONCE):
+            activity.heartbeat(i)
+            for key, goods in (await self._goods_facts(shipped[i : i + ORDERS_AT_ONCE])).items():
+                facts[key] = facts[key].model_copy(update={"goods": goods})
         return [advise(one, facts[one.order_key]) for one in found]
+
+    async def _goods_facts(self, keys: Sequence[str]) -> dict[str, GoodsFacts]:
+        fresh_since = datetime.now(UTC) - ON_ITS_WAY
+        views = await self._book.goods_of(keys)
+        cases: dict[str, list[str]] = {}
+        for case in await self._book.cases_of(keys):
+            if case["closed_at"] is None and case["step"] != BESIDE:
+                cases.setdefault(case["order_key"], []).append(case["id"])
+        found: dict[str, GoodsFacts] = {}
+        for key in keys:
+            view = views.get(key)
+            found[key] = GoodsFacts(
+                handed_over=key in views,
+                written=frozenset(one.number for one in view.shipments if one.written_back) if view else frozenset(),
+                skipped=view.skipped if view is not None else (),
+                cases=tuple(cases.get(key, ())),
+                fresh_since=fresh_since,
+            )
+        return found
 
     async def _facts(self, keys: Sequence[str]) -> dict[str, Facts]:
         rows = {row["key"]: row for row in await self._book.kept(keys)}

@@ -1,4 +1,4 @@
-"""Goods on their way: what is late, and goods that are brought from another warehouse."""
+"""Goods on their way: what is late, following them again, and goods that are brought from another warehouse."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -48,6 +48,26 @@ async def late(
         datetime.now(UTC), write_back=timedelta(minutes=write_back_minutes), delivery=timedelta(days=delivery_days)
     )
     return LateOrders(late=tuple(one for one in found if caller.sees(one.store)))
+
+
+class Following(Model):
+    order_key: str
+
+
+@router.post(
+    "/v1/orders/{store}/{number}/follow",
+    status_code=202,
+    summary="Follow an order's goods again: read the ERP, and look for every shipment in the shop",
+    responses={409: {"model": ErrorAnswer, "description": "No checkout has handed the order's goods over"}},
+)
+async def follow(store: str, number: str, backing: Base, caller: Operator) -> Following:
+    """What is missing in the shop is written, what is there is left as it is. A run that has ended begins again."""
+    caller.require_store(store)
+    key = f"{store}:{number}"
+    if not await FulfillmentBook(backing.ledger.engine).is_handed_over(key):
+        raise Refusal(409, "no-goods", f"no checkout has handed over the goods of order {key}; see its state first")
+    await (await backing.engine.runs()).follow_goods(key)
+    return Following(order_key=key)
 
 
 @router.post(

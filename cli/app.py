@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from cli.checkout import checkout
 from cli.demo.command import demo
 from cli.endpoints import endpoints, pause, resume
-from cli.goods import late, transfer
+from cli.goods import follow, late, transfer
 from cli.orders import cancel, explain, status
 from cli.parked import parked, reassign, resolve
 from cli.quarantine import quarantine, release
@@ -35,6 +35,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str], ...] = (
     (quarantine, "List what could not be read", "starter.py quarantine"),
     (release, "Read something of it again", "starter.py release 17 --reason mended"),
     (late, "List goods that are late", "starter.py late --days 3"),
+    (follow, "Look at an order's goods again", "starter.py follow 1001"),
     (transfer, "Move goods to ship an order", "starter.py transfer 1001 --line 1=2 --from A --to B"),
     (reconcile, "Compare both sides of every pair", "starter.py reconcile --day 2026-11-21"),
     (endpoints, "Show how the systems stand", "starter.py endpoints"),
@@ -57,8 +58,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100},
-    help="\b\nHoldfast keeps shop, ERP, payment and billing in step: one document per event, nothing lost.\n"
-    "Every command takes --json and --help. Exit codes: 0 good, 1 attention needed, 2 wrong use.",
+    help="Every command takes --json and --help. Exit codes: 0 good, 1 attention needed, 2 wrong use.",
 )
 for _function, _does, _example in COMMANDS:
     app.command(_function.__name__, short_help=f"{_does:<32} {_example}")(_function)

@@ -1,4 +1,4 @@
-"""`late` and `transfer`: goods that should be further than they are, and goods from another warehouse."""
+"""`late`, `follow` and `transfer`: goods that should be further than they are, and goods from another warehouse."""
 
 import asyncio
 from typing import Annotated, Any
@@ -28,6 +28,16 @@ def late(
     """
     query = {"write_back_minutes": minutes, "delivery_days": days}
     raise typer.Exit(asyncio.run(_late(Api(find_api(api, token)), query, Screen(as_json=as_json))))
+
+
+def follow(order: OrderName, api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
+    """Follow an order's goods again: what the ERP has shipped and the shop does not show is written there.
+
+    What is there already stays as it is. Goods whose run has ended are taken up again.
+
+    Example: starter.py follow de:1001
+    """
+    asyncio.run(_follow(Api(find_api(api, token)), order, Screen(as_json=as_json)))
 
 
 def transfer(
@@ -79,6 +89,15 @@ async def _late(client: Api, query: dict[str, Any], screen: Screen) -> int:
     screen.verdict(f"{len(orders)} late, {sums(orders.values())}, oldest {age(rows[0]['since'])}", ATTENTION)
     screen.say(f"  starter.py explain {rows[0]['order_key']}")
     return ATTENTION
+
+
+async def _follow(client: Api, name: str, screen: Screen) -> None:
+    async with client as api:
+        order = await find_order(api, name)
+        answer = good(await api.post(f"{order_path(order['order_key'])}/follow", {}))
+    screen.json(answer)
+    screen.verdict(f"the goods of {answer['order_key']} are followed again", GOOD)
+    screen.say(f"  see how far they are: starter.py explain {answer['order_key']}")
 
 
 async def _transfer(client: Api, name: str, body: dict[str, Any], screen: Screen) -> None:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -57,7 +58,7 @@ def reconcile(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Compare shop, ERP, payments and billing: counts and money of both sides, and what to do where they differ.
+    """Compare shop, ERP, payments and billing: counts, money and goods of both sides, and what to do where they differ.
 
     Looks at every order of which a document was made or changed in the period, in the systems themselves.
 
@@ -184,6 +185,9 @@ def show(report: dict[str, Any], found: list[dict[str, Any]], screen: Screen) ->
             row["pair"], sides, *counts, *columns, str(row["differences"] or "-"), str(row["explained"] or "-")
         )
     screen.out.print(table)
+    for row in report["pairs"]:
+        if Decimal(row["left_pieces"]) or Decimal(row["right_pieces"]):
+            screen.say(f"{row['pair']}: {pieces(row)}")
     aged = [f"{one['differences']} {one['bucket']}" for one in report["ages"] if one["differences"]]
     if aged:
         screen.say(f"by age: {', '.join(aged)}")
@@ -207,7 +211,18 @@ def document(statement: dict[str, Any]) -> str:
     number = statement["number"] or statement["id"]
     own = f" ({statement['id']})" if number != statement["id"] else ""
     status = f", {statement['status']}" if statement["status"] else ""
-    return f"{statement['system']} {statement['kind']} {number}{own}, {money(statement['amount'])}{status}"
+    goods = "".join(f", {piece['quantity']} of {piece['sku']}" for piece in _shipped(statement))
+    return f"{statement['system']} {statement['kind']} {number}{own}, {money(statement['amount'])}{goods}{status}"
+
+
+def pieces(row: dict[str, Any]) -> str:
+    """Such as `7 pieces in ERP shipments, 6 in shop shipments`."""
+    return f"{row['left_pieces']} pieces in {row['left_name']}, {row['right_pieces']} in {row['right_name']}"
+
+
+def _shipped(statement: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is in a shipment; the lines of a sales order would fill the screen."""
+    return statement.get("goods", []) if statement["kind"].endswith("shipment") else []
 
 
 def _money_columns(rows: Iterable[dict[str, Any]]) -> tuple[str, str, str]:

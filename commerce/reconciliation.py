@@ -7,10 +7,16 @@ other; for each order and item (one payment's transaction, where a pair is about
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from commerce.model import Model, UtcDatetime
-from commerce.money import Money
+from commerce.money import Money, rounded, total
+
+Plain = Annotated[Decimal, AfterValidator(lambda value: Decimal(format(value.normalize(), "f")))]
 
 
 class StatementKind(StrEnum):
@@ -25,6 +31,8 @@ class StatementKind(StrEnum):
     SHOP_INVOICE = "shop invoice"
     ENTRY = "payment entry"
     SETTLEMENT = "settled invoice"
+    SHIPMENT = "shipment"
+    SHOP_SHIPMENT = "shop shipment"
 
 
 class StatementState(StrEnum):
@@ -35,11 +43,23 @@ class StatementState(StrEnum):
     CANCELED = "canceled"
 
 
+class Piece(Model):
+    """A quantity of one order line. `price`: of one, without tax. `parent`: the row that this one goes with."""
+
+    line: str
+    sku: str
+    quantity: Plain
+    price: Plain
+    parent: str = ""
+
+
 class Statement(Model):
-    """One document as its system shows it. `key` is the order's; `item` tells the payments of one order apart.
+    """One document as its system shows it. `key` is the order's; `item` tells payments or shipments of one order apart.
 
     `amount` is never negative; what goes out has a kind of its own. `status` is the system's own word. `on_account`:
     a shop order that is paid by terms. `keyed`: it carries our key; else it was made by hand and only names the order.
+    `goods`: of shipments, and all lines of a sales order. `names`: numbers that its text mentions, of which one may be
+    the other side's.
     """
 
     kind: StatementKind
@@ -53,13 +73,18 @@ class Statement(Model):
     status: str = ""
     on_account: bool = False
     keyed: bool = True
+    goods: tuple[Piece, ...] = ()
+    names: tuple[str, ...] = ()
     created_at: UtcDatetime
     modified_at: UtcDatetime
 
 
 @dataclass(frozen=True)
 class Pair:
-    """`left_parts`, `right_parts`: whether several documents of one order are legal there when they add up."""
+    """`left_parts`, `right_parts`: whether several documents of one order are legal there when they add up.
+
+    `goods`: what counts are quantities, line by line; the money is what they are worth.
+    """
 
     name: str
     left: StatementKind
@@ -68,6 +93,7 @@ class Pair:
     right_name: str
     left_parts: bool = False
     right_parts: bool = False
+    goods: bool = False
 
 
 _K = StatementKind
@@ -79,6 +105,7 @@ PAIRS = (
     Pair("invoices", _K.BILLING_ORDER, _K.INVOICE, "billing", "invoices"),
     Pair("shop-invoices", _K.INVOICE, _K.SHOP_INVOICE, "invoices", "shop", right_parts=True),
     Pair("entries", _K.ENTRY, _K.SETTLEMENT, "payment entries", "invoices"),
+    Pair("shipments", _K.SHIPMENT, _K.SHOP_SHIPMENT, "ERP shipments", "shop shipments", goods=True),
 )
 PAIR_NAMES = tuple(pair.name for pair in PAIRS)
 PORTAL = "portal"  # the system of an order that a portal placed: what was accepted stands for the shop's side
@@ -88,6 +115,7 @@ class DifferenceKind(StrEnum):
     MISSING = "missing"
     DOUBLED = "doubled"
     AMOUNT = "amount differs"
+    GOODS = "goods differ"
     STATUS = "status differs"
 
 
@@ -135,6 +163,7 @@ def compare(order_key: str, statements: Sequence[Statement], pairs: Iterable[Pai
     for statement in statements:
         of[statement.kind].append(statement)
     _drop_money_that_came_and_went(of)
+    of[_K.SHOP_SHIPMENT] = _in_the_words_of_the_erp(of)
     found = []
     for pair in pairs:
         left, right = of[pair.left], of[pair.right]
@@ -142,6 +171,8 @@ def compare(order_key: str, statements: Sequence[Statement], pairs: Iterable[Pai
             left = []
         elif pair.right is StatementKind.SHOP_INVOICE:
             left = [one for one in left if one.state is not StatementState.PENDING]
+        elif pair.goods and not _lives_in_shop(of):
+            left, right = [], []
         found.append(_compare_pair(pair, order_key, left, right))
     return found
 
@@ -149,6 +180,46 @@ def compare(order_key: str, statements: Sequence[Statement], pairs: Iterable[Pai
 def _invoiced_in_shop(of: defaultdict[StatementKind, list[Statement]]) -> bool:
     """The shop shows an invoice for orders that live in it and are paid in advance."""
     return any(order.system != PORTAL and not order.on_account for order in of[StatementKind.SHOP_ORDER])
+
+
+def _lives_in_shop(of: defaultdict[StatementKind, list[Statement]]) -> bool:
+    return any(order.system != PORTAL for order in of[StatementKind.SHOP_ORDER])
+
+
+def _in_the_words_of_the_erp(of: defaultdict[StatementKind, list[Statement]]) -> list[Statement]:
+    """The shop's shipments under the ERP's numbers, with its lines and prices: one measure for both sides.
+
+    The shop shows rows that go with a line of the ERP (a bundle above its parts, a variant below its article).
+    """
+    booked = {piece.line: piece for order in of[_K.SALES_ORDER] if order.keyed for piece in order.goods}
+    numbers = {one.item for one in of[_K.SHIPMENT]}
+    found = []
+    for one in of[_K.SHOP_SHIPMENT]:
+        above = {piece.parent for piece in one.goods if piece.line in booked}
+        goods = tuple(
+            piece.model_copy(update={"price": booked[piece.line].price}) if piece.line in booked else piece
+            for piece in one.goods
+            if piece.line in booked or not (piece.parent in booked or piece.line in above)
+        )
+        ours = next((name for name in one.names if name in numbers), one.item or one.number)
+        amount = worth(goods, one.amount.currency) if goods else one.amount
+        found.append(one.model_copy(update={"item": ours, "goods": goods, "names": (), "amount": amount}))
+    return found
+
+
+def worth(goods: Iterable[Piece], currency: str) -> Money:
+    """Quantity by price, each line rounded once, however many pieces it came in."""
+    prices = {piece.line: piece.price for piece in goods}
+    amounts = (rounded(number * prices[line], currency) for line, number in quantities_of(goods).items())
+    return total(amounts, currency)
+
+
+def quantities_of(goods: Iterable[Piece]) -> dict[str, Decimal]:
+    """Quantity by line, without lines of which there is nothing."""
+    found: dict[str, Decimal] = {}
+    for piece in goods:
+        found[piece.line] = found.get(piece.line, Decimal(0)) + piece.quantity
+    return {line: number for line, number in found.items() if number}
 
 
 def _drop_money_that_came_and_went(of: defaultdict[StatementKind, list[Statement]]) -> None:
@@ -200,6 +271,8 @@ def _judge(pair: Pair, order_key: str, item: str, lefts: list[Statement], rights
     if left_state is not right_state:
         about = live_left or live_right
         return [_difference(pair, DifferenceKind.STATUS, order_key, item, lefts, rights, about=about, changed=True)]
+    if pair.goods and _goods(live_left) != _goods(live_right):
+        return [_goods_differ(pair, order_key, item, live_left, live_right)]
     if sums_of(live_left) == sums_of(live_right):
         return []
     return [_amount_differs(pair, order_key, item, live_left, live_right)]
@@ -244,6 +317,25 @@ def _amount_differs(
     off = _sum_in(left, currency) - _sum_in(right, currency) if same else _sum_in(left, currency)
     found = _difference(pair, DifferenceKind.AMOUNT, order_key, item, left, right, about=left, changed=True)
     return found.model_copy(update={"amount": Money(minor=abs(off.minor), currency=currency)})
+
+
+def _goods(statements: Iterable[Statement]) -> dict[str, Decimal]:
+    return quantities_of(piece for one in statements for piece in one.goods)
+
+
+def _goods_differ(
+    pair: Pair, order_key: str, item: str, left: Sequence[Statement], right: Sequence[Statement]
+) -> Difference:
+    """Over what the pieces are worth that are on one side only."""
+    here, there = _goods(left), _goods(right)
+    zero = Decimal(0)
+    pieces = {piece.line: piece for one in (*right, *left) for piece in one.goods}
+    off = [
+        pieces[line].model_copy(update={"quantity": abs(here.get(line, zero) - there.get(line, zero))})
+        for line in {**here, **there}
+    ]
+    found = _difference(pair, DifferenceKind.GOODS, order_key, item, left, right, about=left, changed=True)
+    return found.model_copy(update={"amount": worth(off, left[0].amount.currency)})
 
 
 def _state(statements: Sequence[Statement]) -> StatementState | None:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from pydantic import Field
 
+from commerce.fulfillment import ZERO, Count
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
-from commerce.reconciliation import PAIRS, Compared, Difference, Pair, sums_of
+from commerce.reconciliation import PAIRS, Compared, Difference, Pair, Statement, quantities_of, sums_of
 
 
 @dataclass
@@ -19,6 +21,8 @@ class Tally:
     right: int = 0
     canceled: int = 0
     pending: int = 0
+    left_pieces: Decimal = ZERO
+    right_pieces: Decimal = ZERO
 
 
 class PairMoney(Model):
@@ -35,7 +39,7 @@ class PairMoney(Model):
 
 
 class PairTotals(Model):
-    """One row of the report. `canceled`: canceled on both sides; `pending`: not due yet."""
+    """One row of the report. `canceled`: canceled on both sides; `pending`: not due yet. Pieces: of shipments alone."""
 
     pair: str
     left_name: str
@@ -44,6 +48,8 @@ class PairTotals(Model):
     right: int = 0
     canceled: int = 0
     pending: int = 0
+    left_pieces: Count = ZERO
+    right_pieces: Count = ZERO
     differences: int = 0
     explained: int = 0
     money: tuple[PairMoney, ...] = ()
@@ -62,6 +68,9 @@ class Totals:
         row, money = self._rows[name], self._money[name]
         row.left, row.right = row.left + len(compared.left), row.right + len(compared.right)
         row.canceled, row.pending = row.canceled + compared.canceled, row.pending + compared.pending
+        if compared.pair.goods:
+            row.left_pieces += pieces_of(compared.left)
+            row.right_pieces += pieces_of(compared.right)
         for side, statements in enumerate((compared.left, compared.right)):
             for currency, minor in sums_of(statements).items():
                 held = money.setdefault(currency, [0, 0, 0])
@@ -87,6 +96,10 @@ class Totals:
             )
             for pair in pairs
         )
+
+
+def pieces_of(statements: Iterable[Statement]) -> Decimal:
+    return sum((sum(quantities_of(one.goods).values(), ZERO) for one in statements), ZERO)
 
 
 class Age(Model):

@@ -1,12 +1,28 @@
 """What to do about a difference: why it may stand for now, the command that repairs or explains it, and who acts."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from commerce.model import Model, UtcDatetime
-from commerce.reconciliation import Difference, DifferenceKind, Statement, StatementKind
+from commerce.reconciliation import Difference, DifferenceKind, Statement, StatementKind, quantities_of
 
 K = DifferenceKind
+SHIPMENTS = "shipments"
+
+
+class GoodsFacts(Model):
+    """What is known of an order's goods: of the run that follows them, or of the last one.
+
+    `handed_over`: its checkout left it to be followed. `written`: shipments that are in the shop for all that the run
+    knows. `cases`: open cases that hold shipments up. `fresh_since`: what was changed later may still be on its way to
+    the shop.
+    """
+
+    handed_over: bool = False
+    written: frozenset[str] = frozenset()
+    skipped: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    fresh_since: UtcDatetime
 
 
 class Facts(Model):
@@ -14,7 +30,7 @@ class Facts(Model):
 
     `stage`: of its run while `open_since` is set, else the stage it ended in (empty: no run is known). `cases`: ids of
     open cases. `skipped`: steps that a person left out, as `step: reason (who)`. `corrected`: who changed the order.
-    `quarantined`: why it was not taken in, under the number `quarantine`.
+    `quarantined`: why it was not taken in, under the number `quarantine`. `goods`: where shipments differ.
     """
 
     stage: str = ""
@@ -24,6 +40,7 @@ class Facts(Model):
     corrected: str = ""
     quarantined: str = ""
     quarantine: int | None = None
+    goods: GoodsFacts | None = None
 
 
 # Steps whose leaving-out explains a difference of the pair.
@@ -48,16 +65,19 @@ def advise(difference: Difference, facts: Facts) -> Difference:
     """
     explained = _explanation(difference, facts)
     key = shlex.quote(difference.order_key)
-    if facts.cases:
-        command = f'starter.py resolve {shlex.quote(facts.cases[0])} --decision retry --reason "…"'
-        remedy = f"case {facts.cases[0]} waits for a decision: `starter.py parked` says what came back"
+    cases = facts.goods.cases if facts.goods is not None and difference.pair == SHIPMENTS else facts.cases
+    if cases:
+        command = f'starter.py resolve {shlex.quote(cases[0])} --decision retry --reason "…"'
+        remedy = f"case {cases[0]} waits for a decision: `starter.py parked` says what came back"
     else:
         command = f"starter.py explain {key}"
         remedy = "nothing: its run goes on by itself" if explained.startswith(IN_PROGRESS) else ""
     if not explained:
         at_vendor = _remedy(difference, facts)
         remedy = f"{at_vendor}; {remedy}" if remedy else at_vendor
-        if not facts.cases and facts.quarantine is not None:
+        if not cases and _follows(difference, facts):
+            command = f"starter.py follow {key}"
+        elif not cases and facts.quarantine is not None:
             command = f'starter.py release {facts.quarantine} --reason "…"'
     return difference.model_copy(update={"explained": explained, "command": command, "remedy": remedy})
 
@@ -67,7 +87,15 @@ def reason_of(explained: str) -> str:
     return next((reason for reason in REASONS if explained.startswith(reason)), explained)
 
 
+def _follows(difference: Difference, facts: Facts) -> bool:
+    """Whether following the goods again brings the missing shipment into the shop."""
+    missing = difference.pair == SHIPMENTS and difference.kind is K.MISSING and not difference.right
+    return missing and facts.goods is not None and facts.goods.handed_over
+
+
 def _explanation(difference: Difference, facts: Facts) -> str:
+    if difference.pair == SHIPMENTS:
+        return _of_shipments(difference, facts, facts.goods) if facts.goods is not None else ""
     for step in facts.skipped:
         if step.startswith(_STEPS[difference.pair]) and difference.kind in (K.MISSING, K.STATUS):
             return f"{SKIPPED} by a decision: {step}"
@@ -81,6 +109,25 @@ def _explanation(difference: Difference, facts: Facts) -> str:
         return f"{IN_PROGRESS}: {facts.stage or 'just begun'} since {facts.open_since:%Y-%m-%d %H:%M} UTC"
     if difference.pair == "refunds" and not difference.left and _by_gateway(difference, facts):
         return f"{VOUCHED}: the gateway that paid back is not connected; a person said that it did"
+    return ""
+
+
+def _of_shipments(difference: Difference, facts: Facts, goods: GoodsFacts) -> str:
+    """A run explains what it has not written yet; not for ever, because a hint may be lost."""
+    if difference.kind not in (K.MISSING, K.STATUS):
+        return ""
+    for step in goods.skipped:
+        if step.startswith((f"write shipment {difference.item}:", f"ship {difference.item}:")):
+            return f"{SKIPPED} by a decision: {step}"
+    if goods.cases:
+        return f"{PARKED}: {', '.join(goods.cases)}"
+    if difference.kind is not K.MISSING or difference.right:
+        return ""
+    if facts.open_since is not None:
+        return f"{IN_PROGRESS}: {facts.stage or 'just begun'} since {facts.open_since:%Y-%m-%d %H:%M} UTC"
+    young = all(one.modified_at >= goods.fresh_since for one in difference.left)
+    if young and goods.handed_over and difference.item not in goods.written:
+        return f"{IN_PROGRESS}: left the house, on its way to the shop since {difference.since:%Y-%m-%d %H:%M} UTC"
     return ""
 
 
@@ -102,6 +149,9 @@ def _remedy(difference: Difference, facts: Facts) -> str:
         return f"{_names(extra)} stand for the same: cancel the surplus one ({_name(newest)}) in {newest.system}"
     if difference.kind is K.AMOUNT:
         return f"{left} and {right} differ by {difference.amount}: correct the one that is wrong in its system"
+    if difference.kind is K.GOODS:
+        said = f"{left} holds {goods_said(difference.left)}, {right} holds {goods_said(difference.right)}"
+        return f"{said}: find out what left the house and correct the one that is wrong in its system"
     if difference.kind is K.STATUS:
         return f"{left} is {_status(difference.left)}, {right} is {_status(difference.right)}: bring them in line"
     if not difference.left:
@@ -110,6 +160,11 @@ def _remedy(difference: Difference, facts: Facts) -> str:
         return f"{left} is quarantined ({facts.quarantined}): mend that, then release it"
     if difference.pair == "orders" and not facts.stage:
         return f"{left} was never taken in: save it in the shop again, and the feed takes it in"
+    if difference.pair == SHIPMENTS and not _follows(difference, facts):
+        return (
+            f"{left} left the house, and nothing follows the goods of {key}: ship it in the shop by hand, with this "
+            "number in the comment"
+        )
     return _MISSING_RIGHT[difference.pair].format(key=key, left=left, item=difference.item)
 
 
@@ -121,6 +176,8 @@ _MISSING_LEFT: Mapping[str, str] = {
     "invoices": "{right} bills nothing that was handed over: find out who made it, cancel it in billing",
     "shop-invoices": "{right} has no invoice behind it: make a credit memo in the shop, or bill the order",
     "entries": "{right} has no payment entry behind it: assign the money that pays it in the payment system",
+    "shipments": "{right} was made in the shop and the ERP has no such shipment: ship the goods in the ERP and put its "
+    "number into the comment of the shop's shipment; if nothing left the house, have it removed there",
 }
 _MISSING_RIGHT: Mapping[str, str] = {
     "orders": "{left} has no sales order: enter it in the ERP under the key {key}",
@@ -130,6 +187,8 @@ _MISSING_RIGHT: Mapping[str, str] = {
     "invoices": "{left} is not invoiced: look at its build error and start the invoice run in billing",
     "shop-invoices": "{left} is not in the shop: invoice the order there with this number as the comment",
     "entries": "{left} is not assigned: assign it to the order's invoice in billing",
+    "shipments": "{left} is not in the shop: follow the goods again, and it is written there; a shipment made there "
+    "by hand is taken for it once its comment holds this number",
 }
 
 
@@ -143,6 +202,13 @@ def _name(statement: Statement) -> str:
 
 def _names(statements: tuple[Statement, ...]) -> str:
     return " and ".join(f"{_name(one)} over {one.amount}" for one in statements)
+
+
+def goods_said(statements: Iterable[Statement]) -> str:
+    """Such as `2 of HF-1001, 1 of HF-1003`."""
+    pieces = [piece for one in statements for piece in one.goods]
+    names = {piece.line: piece.sku or f"line {piece.line}" for piece in pieces}
+    return ", ".join(f"{number:f} of {names[line]}" for line, number in quantities_of(pieces).items()) or "nothing"
 
 
 def _status(statements: tuple[Statement, ...]) -> str:

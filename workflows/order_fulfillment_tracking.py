@@ -90,8 +90,12 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         """Each dispatched shipment into the shop, with its tracks; then, on account, its invoice. One at a time."""
         if not self._in_shop() or self._reading is None:
             return
+        in_doubt = self._unheard("again")
+        self._heard("again")
+        if in_doubt:
+            self._note("heard", "somebody asked to look for every shipment in the shop again")
         for shipment in self._reading.dispatched():
-            if self._written.get(shipment.number) == list(shipment.tracking_numbers()):
+            if not in_doubt and self._written.get(shipment.number) == list(shipment.tracking_numbers()):
                 continue
             if shipment.number not in self._left_out:
                 await self._write_shipment(shipment)
@@ -199,8 +203,13 @@ class OrderFulfillmentTracking(FulfillmentSteps):
 
     @workflow.signal
     def hint(self, what: str) -> None:
-        """Something may have changed: `fulfillment`, `parcel` or `shop-canceled`. Harmless when repeated."""
+        """Something may have changed: `fulfillment`, `parcel` or `shop-canceled`. Harmless when repeated.
+
+        `again`: somebody doubts what the shop shows. The ERP is read, and every shipment is looked for in the shop.
+        """
         self._hints[what] = self._hints.get(what, 0) + 1
+        if what == "again":
+            self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1
         if what == "shop-canceled":
             self._ask_to_cancel(CancelRequest(by="shop", reason="cancelled in the shop"))
 

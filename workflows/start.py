@@ -109,8 +109,11 @@ class EngineRuns:
             raise _refusal(err) from None
         return True
 
-    async def start_fulfillment(self, order_key: str) -> None:
-        """Start the run of an order's goods, or join it. Also for a late change on an order whose run has ended."""
+    async def start_fulfillment(self, order_key: str, **signal: Any) -> None:
+        """Start the run of an order's goods, or join it. Also for a late change on an order whose run has ended.
+
+        `signal` (start_signal, start_signal_args) reaches it in either case.
+        """
         store, _, number = order_key.partition(":")
         await self._client.start_workflow(
             OrderFulfillmentTracking.run,
@@ -128,10 +131,15 @@ class EngineRuns:
                 ]
             ),
             static_summary=f"Goods of order {number} of {store}",
+            **signal,
         )
 
+    async def follow_goods(self, order_key: str) -> None:
+        """Have an order's goods followed again: the ERP is read, and every shipment is looked for in the shop."""
+        await self.start_fulfillment(order_key, start_signal="hint", start_signal_args=["again"])
+
     async def hint_goods(self, order_key: str, what: str) -> bool:
-        """Tell the run of an order's goods: `fulfillment`, `parcel`, `shop-canceled`. False when there is none."""
+        """Tell the run of an order's goods: `fulfillment`, `parcel`, `again` or `shop-canceled`. False: no run."""
         try:
             await self.goods(order_key).signal(OrderFulfillmentTracking.hint, what)
         except RPCError as err:

@@ -1,4 +1,4 @@
-"""What the ERP's own books show for a reconciliation: sales orders, and cash entries by the order they name.
+"""What the ERP's own books show for a reconciliation: sales orders, shipments, cash entries by the order they name.
 
 Read past our own writing: sales orders also without our key, cash entries also without our external id, because what
 somebody made by hand, or a second time, is what a comparison is for.
@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from activities.financialforce.mapping import CASH_LINE, ORDER, ORDER_LINE, external_id, number
+from activities.financialforce.goods import key_paths
+from activities.financialforce.mapping import CASH_LINE, ORDER, ORDER_LINE, SHIPPING, external_id, number
 from activities.financialforce.orders import CANCELLED
 from activities.financialforce.settings import FinancialForceSettings
+from activities.financialforce.shipped import lines_of, shipments_of
 from activities.reconcile import KeyPage, Period
 from activities.salesforce.changed import Changed, at_path, moment, number_of, page_of
 from activities.salesforce.client import SalesforceClient
@@ -38,16 +40,24 @@ class FinancialForceStatements:
     """A `Reader`."""
 
     def __init__(self, settings: FinancialForceSettings, client: SalesforceClient, *, system: str) -> None:
+        self._settings = settings
         self._names = settings.fields
         self._client = client
         self._system = system
         key = self._names.order_key
+        of_shipment = key_paths(self._names)["shippings"]
         self._streams = (
             Changed(
                 ORDER,
                 (key, _OWN_NUMBER, f"SCMC__Customer_Account__r.{self._names.customer_key}"),
                 lambda row: [self._key_of_order(row)],
                 where=f"({key} != null OR {_OWN_NUMBER} != null)",
+            ),
+            Changed(
+                SHIPPING,
+                (of_shipment,),
+                lambda row: [str(at_path(row, of_shipment) or "")],
+                where=f"{of_shipment} != null",
             ),
             Changed(
                 CASH_LINE,
@@ -78,7 +88,10 @@ class FinancialForceStatements:
         return page.model_copy(update={"keys": tuple(dict.fromkeys(keys))})
 
     async def statements(self, keys: Sequence[str]) -> list[Statement]:
-        return [*await self._orders(keys), *await self._cash(keys)]
+        orders = await self._orders(keys)
+        keyed = [order for order in orders if order.keyed]
+        shipments = await shipments_of(self._client, keyed, self._settings, tried=_TRIED)
+        return [*orders, *shipments, *await self._cash(keys)]
 
     # ---- sales orders ------------------------------------------------------------------------------------------------
 
@@ -116,14 +129,15 @@ class FinancialForceStatements:
         found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for portion in chunks(ids):
             rows = await self._query(
-                f"SELECT Id,SCMC__Sales_Order__c,SCMC__Quantity__c,SCMC__Price__c,SCMC__Status__c FROM {ORDER_LINE} "
+                f"SELECT Id,SCMC__Sales_Order__c,SCMC__Quantity__c,SCMC__Price__c,SCMC__Status__c,"
+                f"{self._names.line_key},SCMC__Item_Master__r.Name FROM {ORDER_LINE} "
                 f"WHERE SCMC__Sales_Order__c IN {in_list(portion)}"
             )
             for row in rows:
                 found[str(row["SCMC__Sales_Order__c"])].append(row)
         return found
 
-    def _order(self, row: Mapping[str, Any], owner: str, lines: Iterable[Mapping[str, Any]]) -> Statement:
+    def _order(self, row: Mapping[str, Any], owner: str, lines: Sequence[Mapping[str, Any]]) -> Statement:
         currency = self._currency(row, "SCMC__Currency__r.Name")
         canceled = row["SCMC__Status__c"] == CANCELLED
         # A line that was cancelled alone no longer counts; a cancelled order keeps what it was about.
@@ -141,6 +155,7 @@ class FinancialForceStatements:
             state=StatementState.CANCELED if canceled else StatementState.LIVE,
             status=str(row["SCMC__Status__c"] or ""),
             keyed=bool(row.get(self._names.order_key)),
+            goods=lines_of(owner, lines, self._names),
             created_at=moment(row["CreatedDate"]),
             modified_at=moment(row["SystemModstamp"]),
         )

@@ -60,6 +60,12 @@ class FulfillmentBook:
         order = Order.model_validate({**row["content"], "shop_id": row["shop_id"]})
         return order, CheckoutResult.model_validate(row["result"])
 
+    async def is_handed_over(self, order_key: str) -> bool:
+        """Whether a checkout left the order's goods to be followed."""
+        query = select(t.handovers.c.order_key).where(t.handovers.c.order_key == order_key)
+        async with transaction(self._engine) as db:
+            return (await db.execute(query)).scalar_one_or_none() is not None
+
     async def keep(self, view: FulfillmentView) -> None:
         row = {
             "order_key": view.order_key,

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activities.fulfillment import FulfillmentView
 from activities.ledger import tables as t
 from activities.ledger.database import transaction
 from activities.reconcile import Ask
@@ -208,12 +209,26 @@ class ReconciliationBook:
             return [dict(row) for row in rows.mappings()]
 
     async def cases_of(self, keys: Sequence[str]) -> list[dict[str, Any]]:
-        """Cases of these orders, oldest first: `id`, `order_key`, `decision`, `closed_at`."""
+        """Cases of these orders, oldest first: `id`, `order_key`, `step`, `decision`, `closed_at`."""
         table = t.cases
-        query = select(table.c.id, table.c.order_key, table.c.decision, table.c.closed_at)
+        columns = (table.c.id, table.c.order_key, table.c.decision, table.c.closed_at)
+        query = select(*columns, table.c.body["step"].astext.label("step"))
         async with transaction(self.engine) as db:
             rows = await db.execute(query.where(table.c.order_key.in_(list(keys))).order_by(table.c.opened_at))
             return [dict(row) for row in rows.mappings()]
+
+    async def goods_of(self, keys: Sequence[str]) -> dict[str, FulfillmentView | None]:
+        """The goods of those that their checkout handed over, as their runs left them; None: not kept yet."""
+        query = (
+            select(t.handovers.c.order_key, t.fulfillments.c.view)
+            .join(t.fulfillments, t.fulfillments.c.order_key == t.handovers.c.order_key, isouter=True)
+            .where(t.handovers.c.order_key.in_(list(keys)))
+        )
+        async with transaction(self.engine) as db:
+            return {
+                row.order_key: FulfillmentView.model_validate(row.view) if row.view else None
+                for row in await db.execute(query)
+            }
 
     async def quarantined(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
         """Number and reason of what was quarantined last, by order key."""

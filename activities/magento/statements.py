@@ -1,6 +1,6 @@
-"""What the shop's own books show for a reconciliation: orders, their invoices, and money that its own gateway moved.
+"""What the shop's own books show for a reconciliation: orders, invoices, shipments, and money of its own gateway.
 
-Orders are found by the time of their last change, which also an invoice or a credit memo moves.
+Orders are found by the time of their last change, which also an invoice, a shipment or a credit memo moves.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -9,9 +9,10 @@ from typing import Any
 from activities.magento.activities import CANCELED_INVOICE, INVOICE_STATES
 from activities.magento.client import Filter, MagentoClient, StoreView
 from activities.magento.feed import CANCELED
-from activities.magento.fields import Unmappable, at_path, group, moment, money, stamp, text, whole
+from activities.magento.fields import Unmappable, at_path, group, moment, money, rows, stamp, text, whole
 from activities.magento.mapping import known_currency
 from activities.magento.payments import payments_of
+from activities.magento.shipped import ITEMS, SHIPMENT, shipment_of
 from activities.reconcile import KeyPage, Period
 from commerce.failures import Family, SystemFailure
 from commerce.money import Money, total
@@ -21,7 +22,7 @@ from commerce.reconciliation import Statement, StatementKind, StatementState
 _TRIED = "read the shop's documents for a comparison"
 _ORDER = (
     "entity_id,increment_id,store_id,state,status,created_at,updated_at,order_currency_code,grand_total,"
-    "payment[method,po_number,amount_paid,amount_refunded,last_trans_id],extension_attributes"
+    f"payment[method,po_number,amount_paid,amount_refunded,last_trans_id],extension_attributes,{ITEMS}"
 )
 _INVOICE = (
     "entity_id,increment_id,order_id,state,grand_total,order_currency_code,created_at,updated_at,extension_attributes"
@@ -70,16 +71,21 @@ class MagentoStatements:
         wanted = frozenset(keys)
         numbers = sorted({key.partition(":")[2] for key in keys})
         found: list[Statement] = []
-        orders: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        orders: dict[str, tuple[Statement, Mapping[str, Any]]] = {}
         async for row in self._listed("orders", "increment_id", numbers, self._columns, self._taken_in(views)):
             key = self._key(row, views)
             if key in wanted:
-                orders[text(row, "entity_id")] = (key, row)
-                found += self._order(key, row)
+                made = self._order(key, row)
+                orders[text(row, "entity_id")] = (made[0], row)
+                found += made
         async for row in self._listed("invoices", "order_id", sorted(orders), _INVOICE):
             owner = orders.get(text(row, "order_id"))
             if owner is not None:
-                found.append(self._invoice(owner[0], row))
+                found.append(self._invoice(owner[0].key, row))
+        async for row in self._listed("shipments", "order_id", sorted(orders), SHIPMENT):
+            owner = orders.get(text(row, "order_id"))
+            if owner is not None:
+                found.append(await self._shipment(*owner, row))
         return found
 
     async def _listed(
@@ -164,6 +170,16 @@ class MagentoStatements:
             return self._statement(StatementKind.SHOP_INVOICE, key, row, gross, state, status)
         except Unmappable as err:
             raise self._odd(f"an invoice of order {key}: {err}") from err
+
+    async def _shipment(self, order: Statement, order_row: Mapping[str, Any], row: Mapping[str, Any]) -> Statement:
+        if not rows(row, "comments"):  # lists may leave out what the single document shows
+            path = {"id": text(row, "entity_id")}
+            comments = await self._client.get("shipment/{id}/comments", tried=_TRIED, order_key=order.key, **path)
+            row = {**row, "comments": rows(comments, "items")}
+        try:
+            return shipment_of(order, rows(order_row, "items"), row, prefix=self._settings.shipment_prefix)
+        except Unmappable as err:
+            raise self._odd(f"a shipment of order {order.key}: {err}") from err
 
     def _statement(
         self,

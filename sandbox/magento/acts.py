@@ -256,6 +256,22 @@ def cancel(shop: Shop, arguments: Arguments) -> dict[str, Any]:
     return {"canceled": cancel_order(shop, find_order(shop, arguments))}
 
 
+def delete_shipment(shop: Shop, arguments: Arguments) -> dict[str, Any]:
+    """The shop's own interface has no way to do this: an extension, or somebody in its database. Nothing tells when."""
+    shipment = shop.get("shipments", arguments.get("entity_id"))
+    if shipment is None:
+        raise ActError(f"entity_id: there is no shipment {arguments.get('entity_id')}")
+    order = read_order(shop, shipment["order_id"])
+    shipped = {row["order_item_id"]: row["qty"] for row in shipment["items"]}
+    for item in order["items"]:
+        item["qty_shipped"] = dec(item["qty_shipped"]) - dec(shipped.get(item["item_id"]))
+    for track in shipment["tracks"]:
+        shop.table("track_index").delete(str(track["entity_id"]))
+    shop.table("shipments").delete(str(shipment["entity_id"]))
+    save_order(shop, order, touch=False)
+    return {"increment_id": shipment["increment_id"]}
+
+
 SWITCHES = frozenset(DEFAULT_SETTINGS) - {"admin", "integration"}
 PLACE = frozenset(
     "store items customer company payment_method captured invoice coupon gift_card store_credit reward fees "
@@ -265,6 +281,7 @@ ACTS: dict[str, tuple[Callable[[Shop, Arguments], dict[str, Any]], frozenset[str
     "place-order": (place_order, PLACE),
     "edit-order": (edit_order, frozenset({"entity_id", "increment_id", "items"})),
     "cancel-order": (cancel, frozenset({"entity_id", "increment_id"})),
+    "delete-shipment": (delete_shipment, frozenset({"entity_id"})),
     "register-customer": (register_customer, frozenset({"store", "email", "firstname", "lastname", "address"})),
     "edit-product": (edit_product, frozenset({"sku", "store", "values"})),
     "configure": (configure, SWITCHES),

@@ -28,6 +28,7 @@ NEEDS = {
     ("GET", "/v1/reconciliations/{id}"): "operator",
     ("GET", "/v1/reconciliations/{id}/differences"): "operator",
     ("GET", "/v1/late"): "operator",
+    ("POST", "/v1/orders/{store}/{number}/follow"): "operator",
     ("POST", "/v1/orders/{store}/{number}/transfers"): "approver",
 }
 TOKEN_OF = {"portal": PORTAL, "operator": OPERATOR, "approver": APPROVER}

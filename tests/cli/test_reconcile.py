@@ -91,6 +91,8 @@ ROW = {
     "right": 1,
     "canceled": 0,
     "pending": 0,
+    "left_pieces": "0",
+    "right_pieces": "0",
     "differences": 1,
     "explained": 1,
     "money": [{"currency": "EUR", "left": 19968, "right": 9984, "matched": 9984}],

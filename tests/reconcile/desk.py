@@ -111,3 +111,33 @@ class Org:
             reply = await org.request(method, f"/services/data/v68.0{path}", json=body, headers=headers)
             assert reply.is_success, reply.text
             return reply.json() if reply.content else None
+
+
+class Shop:
+    """The shop as somebody who works in its back office."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def ship(self, key: str, quantity: int) -> None:
+        """Ship so many of the order's first row, without saying what for."""
+        books = await asyncio.to_thread(self._world.sandbox.books, "magento")
+        id = next(row["id"] for row in books["orders"] if row["key"] == key)
+        order = await self._ask("GET", f"orders/{id}")
+        items = [{"order_item_id": order["items"][0]["item_id"], "qty": quantity}]
+        await self._ask("POST", f"order/{id}/ship", {"items": items})
+
+    async def comment(self, shipment: str, text: str) -> None:
+        entity = {"comment": text, "parent_id": int(shipment), "is_visible_on_front": 0, "is_customer_notified": 0}
+        await self._ask("POST", f"shipment/{shipment}/comments", {"entity": entity})
+
+    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        known = await asyncio.to_thread(self._world.sandbox.credentials, "magento")
+        user = {name: known[name] for name in ("username", "password")}
+        async with httpx2.AsyncClient(
+            base_url=f"{self._world.sandbox.url('magento')}/rest/all/V1/", timeout=20
+        ) as shop:
+            token = (await shop.post("integration/admin/token", json=user)).json()
+            reply = await shop.request(method, path, json=body, headers={"authorization": f"Bearer {token}"})
+            assert reply.is_success, reply.text
+            return reply.json()

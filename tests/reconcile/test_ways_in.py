@@ -70,6 +70,17 @@ async def test_a_question_that_makes_no_sense_is_refused_with_the_field(api: Ser
     assert "name one" in limited.text
 
 
+async def test_the_goods_of_an_order_are_followed_again_by_a_command(
+    api: Served, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["follow", key, "--json", "--api", api.url, "--token", APPROVER]
+    assert await asyncio.to_thread(main, command) == 0
+    assert json.loads(capsys.readouterr().out) == {"order_key": key}
+    unknown = await api.post("/v1/orders/de/unknown/follow", {})
+    assert unknown.status_code == 409
+    assert "no checkout has handed over" in unknown.text
+
+
 async def test_the_clock_tells_operators_of_differences_and_once_that_all_is_in_step_again(
     world: World, key: str
 ) -> None:

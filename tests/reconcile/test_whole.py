@@ -20,6 +20,7 @@ COUNTS = {
     "invoices": (5, 5, 0, 0),
     "shop-invoices": (2, 2, 0, 0),
     "entries": (3, 3, 0, 1),
+    "shipments": (0, 0, 0, 0),
 }
 
 

@@ -1,0 +1,66 @@
+"""What the shop's own books show of shipments, for a reconciliation: rows, quantities, and the numbers in comments."""
+
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from activities.magento.fields import moment, number, rows, text
+from commerce.fulfillment import ZERO
+from commerce.reconciliation import Piece, Statement, StatementKind, StatementState, worth
+
+ITEMS = "items[item_id,parent_item_id,product_type,sku,price,qty_ordered]"
+SHIPMENT = "entity_id,increment_id,order_id,created_at,updated_at,comments[comment],items[order_item_id,qty]"
+_NUMBER = re.compile(r"[\w/.-]*\d[\w/.-]*")
+Row = Mapping[str, Any]
+
+
+def shipment_of(order: Statement, items: Sequence[Row], row: Row, *, prefix: str) -> Statement:
+    """One shipment of the shop; `items` are the rows of its order. Raises Unmappable."""
+    comments = [html.unescape(text(each, "comment")) for each in rows(row, "comments")]
+    ours = [found[1] for said in comments if (found := re.fullmatch(rf"{re.escape(prefix)}(\S+)", said.strip()))]
+    mentioned = [name.rstrip(".") for said in comments for name in _NUMBER.findall(said)]
+    goods = tuple(_pieces(items, rows(row, "items")))
+    created = moment(row, "created_at")
+    return Statement(
+        kind=StatementKind.SHOP_SHIPMENT,
+        system=order.system,
+        key=order.key,
+        id=text(row, "entity_id"),
+        number=text(row, "increment_id"),
+        item=ours[0] if ours else "",
+        amount=worth(goods, order.amount.currency),
+        state=StatementState.LIVE,
+        status="shipped",
+        keyed=bool(ours),
+        goods=goods,
+        names=tuple(dict.fromkeys((*ours, *mentioned))),
+        created_at=created,
+        modified_at=max(created, moment(row, "updated_at")),
+    )
+
+
+def _pieces(items: Sequence[Row], shipped: Sequence[Row]) -> Iterator[Piece]:
+    """Each row once. A bundle that was shipped as a whole brings its parts, also where the shop does not list them."""
+    known = {text(item, "item_id"): item for item in items}
+    quantities: dict[str, Decimal] = {}
+    for row in shipped:
+        line = text(row, "order_item_id")
+        quantities[line] = quantities.get(line, ZERO) + number(row, "qty")
+    for line, quantity in list(quantities.items()):
+        parts = [item for item in items if text(item, "parent_item_id") == line]
+        is_bundle = text(known.get(line, {}), "product_type") == "bundle"
+        if is_bundle and not any(text(part, "item_id") in quantities for part in parts):
+            ordered = number(known[line], "qty_ordered")
+            quantities |= {text(part, "item_id"): quantity * number(part, "qty_ordered") / ordered for part in parts}
+    for line, quantity in quantities.items():
+        item = known.get(line, {})
+        parts_cost = any(number(part, "price") for part in items if text(part, "parent_item_id") == line)
+        yield Piece(
+            line=line,
+            sku=text(item, "sku"),
+            quantity=quantity,
+            price=ZERO if parts_cost else number(item, "price"),
+            parent=text(item, "parent_item_id"),
+        )

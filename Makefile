@@ -7,6 +7,7 @@ SEED   ?= 7
 JOBS   ?= 3
 HELD   ?= 100
 OPEN   ?= 1000
+GOODS  ?= 200
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test chaos explore lint up bench lock clean
@@ -42,8 +43,8 @@ lint: setup ## ruff and mypy, strictly
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: setup ## the claims about speed and cost, measured side by side (HELD=100 orders in an outage, OPEN=1000 unpaid)
-	$(BIN)/python -m bench --held $(HELD) --open $(OPEN)
+bench: setup ## the claims about speed and cost, measured side by side (HELD=100 orders in an outage, OPEN=1000 unpaid, GOODS=200 on their way)
+	$(BIN)/python -m bench --held $(HELD) --open $(OPEN) --goods $(GOODS)
 
 lock: setup ## pin every dependency again, with hashes and without a host
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \

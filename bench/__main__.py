@@ -1,6 +1,7 @@
 """`make bench`: the claims about speed and cost, measured. One file of this room for each claim.
 
-    python -m bench [--only throughput] [--orders 24] [--rounds 3] [--held 100] [--open 1000] [--data var/bench]
+    python -m bench [--only throughput] [--orders 24] [--rounds 3] [--held 100] [--open 1000]
+                    [--goods 200] [--changed 60] [--data var/bench]
     python -m bench cost [--orders-per-year N] [--measured var/bench/latest.json] [--prices bench/prices.toml]
 
 Prints machine, versions and results, and writes var/bench/latest.json; what was not measured this time keeps its last
@@ -23,9 +24,11 @@ from temporalio.client import Client
 
 from bench import cost
 from bench.economy import economy
+from bench.goods import goods
 from bench.held_open import held_open
 from bench.links import links
 from bench.machine import machine
+from bench.open_goods import MOST
 from bench.outage import ERP, outage
 from bench.processes import OtherWork, cpu_by_part, memory
 from bench.report import report
@@ -42,6 +45,8 @@ BASELINES = ("-m", "bench.worker")
 HOLDFAST = (str(ROOT / "worker.py"),)
 ERP_PACE = 10  # steps per second: what a backlog is drained against
 ECONOMY_ORDERS = 10
+# The worker leaves the shop orders of the goods' claim to the benchmark, which hands them over itself.
+TAKEN_IN_ALREADY = {"HOLDFAST__SYSTEMS__MAGENTO__ORDERS_SINCE": "2100-01-01T00:00:00Z"}
 
 
 def tell(text: str) -> None:
@@ -92,14 +97,28 @@ async def measure_outage(options: argparse.Namespace) -> dict[str, Any]:
 
 async def measure_open(options: argparse.Namespace) -> dict[str, Any]:
     async with standing(options.data / "open", HOLDFAST) as (stack, client, _):
-        worker = stack.worker
+        return {"open": await held_open(client, lambda: memory_of_worker(stack), options.open, tell)}
 
-        def of_worker() -> dict[str, int]:
-            if worker is None or worker.process is None or worker.restarts:
-                raise RuntimeError(f"the worker did not live through it; see {options.data}/open/logs/worker.log")
-            return memory(worker.process.pid)
 
-        return {"open": await held_open(client, of_worker, options.open, tell)}
+async def measure_goods(options: argparse.Namespace) -> dict[str, Any]:
+    async with standing(options.data / "goods", HOLDFAST, **TAKEN_IN_ALREADY) as (stack, client, vendors):
+        measured = await goods(
+            client,
+            vendors,
+            load(CONFIG),
+            lambda: memory_of_worker(stack),
+            options.goods,
+            options.changed,
+            tell,
+        )
+        return {"goods": measured}
+
+
+def memory_of_worker(stack: Stack) -> dict[str, int]:
+    worker = stack.worker
+    if worker is None or worker.process is None or worker.restarts:
+        raise RuntimeError(f"the worker did not live through it; see {stack.data}/logs/worker.log")
+    return memory(worker.process.pid)
 
 
 CLAIMS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, dict[str, Any]]]] = {
@@ -107,6 +126,7 @@ CLAIMS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, dict[str, A
     "links": measure_links,
     "outage": measure_outage,
     "open": measure_open,
+    "goods": measure_goods,
 }
 
 
@@ -141,8 +161,13 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     options.add_argument("--links", type=int, default=60, help="orders placed one after the other for their links")
     options.add_argument("--held", type=int, default=100, help="orders placed and paid while the ERP is away")
     options.add_argument("--open", type=int, default=1000, help="orders left open to see the worker's memory")
+    options.add_argument("--goods", type=int, default=200, help="orders whose goods are still to come")
+    options.add_argument("--changed", type=int, default=60, help="of them shipped one by one, and as many in a burst")
     options.add_argument("--data", type=Path, default=ROOT / "var" / "bench", help="where servers keep their data")
-    return options.parse_args(arguments)
+    given = options.parse_args(arguments)
+    if given.changed < 2 or not 2 * given.changed <= given.goods <= MOST:
+        options.error(f"--changed: at least 2; --goods: at least twice as many, and at most {MOST}")
+    return given
 
 
 if __name__ == "__main__":

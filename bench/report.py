@@ -17,6 +17,7 @@ def report(result: Mapping[str, Any]) -> str:
         ("economy", _economy),
         ("outage", _outage),
         ("open", _open),
+        ("goods", _goods),
         ("cost", _cost),
     ):
         if name in result:
@@ -77,6 +78,34 @@ def _open(found: Mapping[str, Any]) -> list[str]:
         + (f", opened in {step['seconds_to_open']} s" if "seconds_to_open" in step else "")
         for step in found["steps"]
     ]
+
+
+def _goods(found: Mapping[str, Any]) -> list[str]:
+    idle = ", ".join(f"{each['calls_per_minute']:g} with {count}" for count, each in found["idle"].items())
+    lines = [
+        f"Goods of {found['open_orders']} open orders, one feed, every {found['feed_looks_every_seconds']:g} s:",
+        f"  calls to the ERP a minute while nothing changes, by open orders: {idle}",
+    ]
+    for name in ("trickle", "burst"):
+        each = found[name]
+        lines.append(
+            f"  {each['changes']} shipments in {each['seconds_of_changing']:g} s ({name}): "
+            f"{each['erp_calls_per_change']:g} calls to the ERP each (fewest: {each['fewest_erp_calls_per_change']:g}; "
+            f"{_kinds(each['erp_calls'])}), in the shop after p50 {each['shown_p50_seconds']:g} s, "
+            f"p95 {each['shown_p95_seconds']:g} s"
+        )
+    lines.append(f"  calls to the shop for each shipment: {_kinds(found['shop_calls_per_shipment'])}")
+    use = ", ".join(
+        f"{name} {found['run'][name]['events']:g} and {found['run'][name]['actions']:g}"
+        for name in ("waiting", "one shipment", "delivered")
+    )
+    lines.append(f"  history events and billable actions of an order's goods so far: {use}")
+    steps = ", ".join(f"{step['now_mb']} MB with {step['open_orders']}" for step in found["memory"])
+    return [*lines, f"  memory of the worker, by open orders: {steps}"]
+
+
+def _kinds(counts: Mapping[str, float]) -> str:
+    return ", ".join(f"{count:g} {kind}" for kind, count in counts.items())
 
 
 def _cost(found: list[Mapping[str, Any]]) -> list[str]:

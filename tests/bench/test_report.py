@@ -51,6 +51,30 @@ MEASURED: dict[str, Any] = {
             {"open_orders": 1000, "now_mb": 300.1, "peak_mb": 301.1, "seconds_to_open": 150},
         ]
     },
+    "goods": {
+        "open_orders": 2000,
+        "feed_looks_every_seconds": 5.0,
+        "idle": {"0": {"calls_per_minute": 12.0}, "2000": {"calls_per_minute": 11.9}},
+        **{
+            name: {
+                "changes": 400,
+                "seconds_of_changing": seconds,
+                "erp_calls": {"sweep": 81, "a run reads its order": 400},
+                "erp_calls_per_change": calls,
+                "fewest_erp_calls_per_change": 0.4,
+                "shown_p50_seconds": 4.4,
+                "shown_p95_seconds": 6.6,
+            }
+            for name, seconds, calls in (("trickle", 400.0, 1.41), ("burst", 20.0, 1.02))
+        },
+        "shop_calls_per_shipment": {"write the shipment": 1.0},
+        "run": {
+            "waiting": {"events": 24.0, "actions": 6.0},
+            "one shipment": {"events": 73.0, "actions": 16.0},
+            "delivered": {"events": 112.0, "actions": 24.0},
+        },
+        "memory": [{"open_orders": 0, "now_mb": 170.7, "peak_mb": 171.7}],
+    },
 }
 
 
@@ -60,7 +84,22 @@ def test_the_report_begins_with_the_ratio_and_ends_with_the_machine() -> None:
     assert "0.97 by time, 0.98 by processor time (aim: 0.85)" in text
     assert text.index("0.97 by time") < text.index("190.1 ms") < text.index("99.9 s") < text.index("301.1 MB")
     assert lines[-1] == "cores 2, python 3.11.7"
-    for told in ("12 probes and 0 others", "14 billable actions", "1,000,000 orders", "100,000,000 orders", "84.4 s"):
+    assert (
+        text.index("301.1 MB")
+        < text.index("12 with 0, 11.9 with 2000")
+        < text.index("1.41 calls")
+        < text.index("1.02 calls")
+    )
+    for told in (
+        "12 probes and 0 others",
+        "p95 6.6 s",
+        "waiting 24 and 6, one shipment 73 and 16",
+        "170.7 MB with 0",
+        "14 billable actions",
+        "1,000,000 orders",
+        "100,000,000 orders",
+        "84.4 s",
+    ):
         assert told in text
 
 

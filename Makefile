@@ -23,7 +23,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-demo: setup ## place orders, take the ERP down, bring it back, read the verdict from the books (ORDERS=24 SEED=7)
+demo: setup ## place orders, take the ERP down, bring it back, ship, read the verdict from the books (ORDERS=24 SEED=7)
 	$(BIN)/python starter.py demo --orders $(ORDERS) --seed $(SEED)
 
 up: setup ## run everything on this machine until Ctrl-C

@@ -10,8 +10,8 @@ import httpx2
 
 from cli.trouble import Trouble
 
-SYSTEMS = ("magento", "salesforce", "juston")
-LISTS = ("orders", "payments", "invoices", "credit_notes", "entries", "refunds")
+SYSTEMS = ("magento", "salesforce", "juston", "carrier")
+LISTS = ("orders", "payments", "invoices", "credit_notes", "entries", "refunds", "shipments")
 Document = Mapping[str, Any]
 
 
@@ -52,8 +52,13 @@ class Sandbox:
 
     async def place_in_shop(self, order: Mapping[str, Any]) -> str:
         """Place an order in the shop, as its buyers do; its key."""
-        done = await self._ask("POST", "/systems/magento/act", {"do": "place-order", **order})
+        done = await self.act("magento", "place-order", **order)
         return f"{order['store']}:{done['increment_id']}"
+
+    async def act(self, system: str, do: str, **arguments: Any) -> Document:
+        """What the people of a vendor's customer do there; its answer."""
+        done: Document = await self._ask("POST", f"/systems/{system}/act", {"do": do, **arguments})
+        return done
 
     async def take_down(self, system: str) -> None:
         await self._ask("PUT", f"/systems/{system}/faults", [{"kind": "down"}])

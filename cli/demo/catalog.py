@@ -13,7 +13,8 @@ FINEST_DECIMALS = 2
 
 @dataclass(frozen=True)
 class Shop:
-    """One store. `rate`: order currency units for one unit of the base currency; `tax_parts`: percent by tax code."""
+    """One store. `rate`: order currency units for one unit of the base currency; `tax_parts`: percent by tax code;
+    `carrier`: who brings its parcels."""
 
     code: str
     currency: str
@@ -21,6 +22,7 @@ class Shop:
     country: str
     language: str
     tax_parts: tuple[tuple[str, Decimal], ...]
+    carrier: str
 
     @property
     def tax_percent(self) -> Decimal:
@@ -35,11 +37,11 @@ class Shop:
 SHOPS = {
     shop.code: shop
     for shop in (
-        Shop("de", "EUR", Decimal("1"), "DE", "de", (("DE-VAT-19", Decimal("19")),)),
-        Shop("us", "USD", Decimal("1.08"), "US", "en", (("NY-STATE", Decimal("4")), ("NYC", Decimal("4.875")))),
-        Shop("jp", "JPY", Decimal("162.5"), "JP", "ja", (("JP-CT-10", Decimal("10")),)),
-        Shop("kw", "KWD", Decimal("0.332"), "KW", "en", ()),
-        Shop("ch", "CHF", Decimal("0.94"), "CH", "de", (("CH-VAT-8.1", Decimal("8.1")),)),
+        Shop("de", "EUR", Decimal("1"), "DE", "de", (("DE-VAT-19", Decimal("19")),), "DHL"),
+        Shop("us", "USD", Decimal("1.08"), "US", "en", (("NY-STATE", Decimal("4")), ("NYC", Decimal("4.875"))), "UPS"),
+        Shop("jp", "JPY", Decimal("162.5"), "JP", "ja", (("JP-CT-10", Decimal("10")),), "Yamato"),
+        Shop("kw", "KWD", Decimal("0.332"), "KW", "en", (), "Aramex"),
+        Shop("ch", "CHF", Decimal("0.94"), "CH", "de", (("CH-VAT-8.1", Decimal("8.1")),), "Swiss Post"),
     )
 }
 

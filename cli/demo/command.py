@@ -1,4 +1,4 @@
-"""`demo`: start everything, play two dozen orders through it with an outage in the middle, and read every book."""
+"""`demo`: start everything, play two dozen orders to the door with an outage in the middle, and read every book."""
 
 import asyncio
 import shutil
@@ -25,8 +25,8 @@ from cli.trouble import ATTENTION, wrong_use
 from cli.up import DEFAULT_CONFIG, refuse_bad_config, show_addresses, start_unless_stopped, stop_on_signal
 from engine.stack import Stack, is_in_use
 
-SETTLED_WITHIN_SECONDS = 150.0
-SECONDS_PER_ORDER = 4.0  # of a long run
+SETTLED_WITHIN_SECONDS = 240.0
+SECONDS_PER_ORDER = 6.0  # of a long run
 REST_SECONDS = 3.0
 REST_WITHIN_SECONDS = 20.0
 
@@ -41,7 +41,8 @@ def demo(
     ] = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Start everything, place and pay varied orders with an outage of the ERP in the middle, and give a verdict.
+    """Start everything, place, pay, ship and deliver varied orders with an outage of the ERP in the middle, and give a
+    verdict.
 
     Example: starter.py demo --orders 24 --seed 7 --keep
     """
@@ -153,9 +154,10 @@ def verdict_of(play: Play, books: Books) -> Verdict:
         if course.trouble:
             troubles.append(f"trouble: {course.key or course.planned.title}: {course.trouble}")
         if not course.settled:
-            troubles.append(f"not settled: {course.key or course.planned.title} is {course.stage}")
+            troubles.append(f"not settled: {course.key or course.planned.title} is {course.standing}")
     parked = {course.key: course.why_parked for course in play.courses if course.why_parked}
-    verdict = judge(expected, books, parked)
+    goods = {course.key: course.goods for course in play.courses}
+    verdict = judge(expected, books, parked, goods)
     if play.outage.linked < play.outage.placed:
         troubles.append(
             f"no link: {play.outage.placed - play.outage.linked} of {play.outage.placed} orders placed while the ERP "

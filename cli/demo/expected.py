@@ -1,6 +1,7 @@
 """What the books must show for an order, from the order alone. Pure functions."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cli.demo.books import Document
@@ -14,7 +15,8 @@ from commerce.totals import amount_due, captured, gross_total, is_on_account
 class Expected:
     """Amounts in minor units. `total`: what is paid; `gross`: what is booked and invoiced; `due`: paid by link.
 
-    `captured`: amount by transaction id of what the shop's own gateway took.
+    `captured`: amount by transaction id of what the shop's own gateway took. `goods`: what must leave the house,
+    quantity by SKU.
     """
 
     key: str
@@ -27,6 +29,7 @@ class Expected:
     captured: tuple[tuple[str, int], ...] = ()
     on_account: bool = False
     in_shop: bool = False
+    goods: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def expected_of(planned: Planned, key: str, shop_row: Document | None, shop_payments: tuple[Document, ...]) -> Expected:
@@ -43,6 +46,7 @@ def expected_of(planned: Planned, key: str, shop_row: Document | None, shop_paym
             due=amount_due(order).minor,
             captured=tuple((payment.transaction_id, payment.amount.minor) for payment in captured(order)),
             on_account=is_on_account(order),
+            goods=planned.goods,
         )
     if shop_row is None or planned.shop_order is None:
         raise ValueError(f"{key} is not in the shop's books")
@@ -61,4 +65,5 @@ def expected_of(planned: Planned, key: str, shop_row: Document | None, shop_paym
         captured=taken,
         on_account=on_account,
         in_shop=True,
+        goods=planned.goods,
     )

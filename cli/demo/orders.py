@@ -1,8 +1,9 @@
-"""The demo's orders: seeded, varied, and each with the fate that it must meet. A third comes through the shop."""
+"""The demo's orders: seeded, varied, each with the fate that it must meet and the way its goods take. A third comes
+through the shop."""
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -15,15 +16,20 @@ from cli.demo.catalog import (
     GUESTS,
     LEAFLET,
     NOT_IN_ERP,
+    PARTS,
     SIMPLE,
     VARIANTS,
     Article,
     Buyer,
 )
 from cli.demo.pricing import Wish, order_of
+from commerce.goods import goods
 from commerce.order import Channel, Order, PaymentState
 
 REFUND_FROM = 24  # with so many orders, one is cancelled after its payment too
+# The article that is out of stock for a while: nobody buys it by chance.
+*PLENTY, SCARCE = SIMPLE
+SCARCE_PIECES = 2
 
 
 class Fate(StrEnum):
@@ -33,6 +39,15 @@ class Fate(StrEnum):
     PARKED = "parked"
     CANCELLED = "cancelled"  # before anybody paid
     REFUNDED = "refunded"  # cancelled after the payment: the money goes back
+
+
+class Dispatch(StrEnum):
+    """How the warehouse sends an order's goods."""
+
+    WHOLE = "in one shipment"
+    SPLIT = "in two shipments, a while apart"
+    BOXES = "in one shipment of two boxes"
+    BACK_ORDERED = "what is there at once, the scarce article when it has come"
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,21 @@ class Planned:
     fate: Fate = Fate.COMPLETED
     declined: int = 0
     in_outage: bool = False
+    dispatch: Dispatch = Dispatch.WHOLE
+
+    @property
+    def goods(self) -> dict[str, Decimal]:
+        """What must leave the house: quantity by SKU. Of a bundle in the shop its parts; of a download nothing."""
+        if self.order is not None:
+            rows = [(line.sku, line.quantity) for line in goods(self.order)]
+        else:
+            rows = [(row["sku"], Decimal(row["qty"])) for row in (self.shop_order or {}).get("items", ())]
+            rows = [(sku, quantity) for row, quantity in rows for sku in _parts(row)]
+        found: dict[str, Decimal] = {}
+        for sku, quantity in rows:
+            if sku != LEAFLET.sku:
+                found[sku] = found.get(sku, Decimal(0)) + quantity
+        return found
 
     @property
     def payment(self) -> PaymentState:
@@ -59,6 +89,10 @@ class Planned:
     def by_link(self) -> bool:
         """Whether a buyer pays it on the payment page."""
         return self.payment is PaymentState.DUE
+
+
+def _parts(sku: str) -> tuple[str, ...]:
+    return tuple(part.sku for part in PARTS) if sku == BUNDLE.sku else (sku,)
 
 
 _SHOP_METHODS = {
@@ -91,18 +125,22 @@ def _api_orders(count: int, chance: random.Random, run: str, now: datetime, *, r
     for i, scenario in enumerate(chosen, 1):
         wish, title, fate, declined = scenario(chance)
         order = order_of(wish, f"{run}-{i:03}", now)
-        planned.append(Planned(title, order=order, fate=fate, declined=declined))
+        found = Planned(title, order=order, fate=fate, declined=declined)
+        way = _WAYS.get(scenario) or _USUAL[i % len(_USUAL)]
+        fits = way is not Dispatch.SPLIT or sum(found.goods.values()) > 1
+        planned.append(replace(found, dispatch=way if fits else Dispatch.WHOLE))
     # Who buys while the ERP is away must get a payment link: that is for orders that are paid by link.
     fit = [p for p in planned if p.by_link and p.fate is Fate.COMPLETED]
     late = {id(p) for p in fit[-max(1, count // 4) :]} if len(fit) > 1 else set()
-    return [Planned(**{**vars(p), "in_outage": id(p) in late}) for p in planned]
+    # They are the last to be shipped as well: one shipment each keeps the demo short.
+    return [replace(p, in_outage=True, dispatch=Dispatch.WHOLE) if id(p) in late else p for p in planned]
 
 
 # ---- through the API -------------------------------------------------------------------------------------------------
 
 
 def _basket(chance: random.Random, rows: int = 2) -> tuple[tuple[Article, int], ...]:
-    return tuple((article, chance.randint(1, 4)) for article in chance.sample(SIMPLE, rows))
+    return tuple((article, chance.randint(1, 4)) for article in chance.sample(PLENTY, rows))
 
 
 def _guest(chance: random.Random) -> tuple[Wish, str, Fate, int]:
@@ -193,6 +231,12 @@ _API: tuple[Scenario, ...] = (
     _rich,
     _composed,
 )
+# How goods leave by scenario; those of all others by turns.
+_WAYS: dict[Scenario, Dispatch] = {_guest: Dispatch.SPLIT}
+_USUAL = (
+    *(Dispatch.WHOLE, Dispatch.WHOLE, Dispatch.SPLIT, Dispatch.WHOLE),
+    *(Dispatch.WHOLE, Dispatch.BOXES, Dispatch.WHOLE, Dispatch.WHOLE),
+)
 
 
 # ---- through the shop ------------------------------------------------------------------------------------------------
@@ -202,11 +246,11 @@ def _shop_items(chance: random.Random, rows: int = 2) -> list[dict[str, Any]]:
     return [{"sku": article.sku, "qty": quantity} for article, quantity in _basket(chance, rows)]
 
 
-def _shop(title: str, store: str, items: list[dict[str, Any]], **more: Any) -> Planned:
-    return Planned(title, shop_order={"store": store, "items": items, "payment_method": "juston", **more})
-
-
-SHOP_GIFT_CARD = "5"
+def _shop(
+    title: str, store: str, items: list[dict[str, Any]], dispatch: Dispatch = Dispatch.WHOLE, **more: Any
+) -> Planned:
+    order = {"store": store, "items": items, "payment_method": "juston", **more}
+    return Planned(title, shop_order=order, dispatch=dispatch)
 
 
 def _shop_kuwait(chance: random.Random) -> Planned:
@@ -217,12 +261,26 @@ def _shop_kuwait(chance: random.Random) -> Planned:
 
 
 _SHOP: tuple[Callable[[random.Random], Planned], ...] = (
-    lambda chance: _shop("a guest of the shop", "de", _shop_items(chance)),
     lambda chance: _shop(
-        "a shirt for Japan", "jp", [{"sku": chance.choice(VARIANTS).sku, "qty": chance.randint(1, 3)}], customer="13"
+        "a guest of the shop",
+        "de",
+        [*_shop_items(chance, 1), {"sku": SCARCE.sku, "qty": SCARCE_PIECES}],
+        Dispatch.BACK_ORDERED,
     ),
     lambda chance: _shop(
-        "company 501 on account", "de", _shop_items(chance, 3), company="501", payment_method="companycredit"
+        "a shirt for Japan",
+        "jp",
+        [{"sku": chance.choice(VARIANTS).sku, "qty": chance.randint(1, 3)}],
+        Dispatch.BOXES,
+        customer="13",
+    ),
+    lambda chance: _shop(
+        "company 501 on account",
+        "de",
+        _shop_items(chance, 3),
+        Dispatch.SPLIT,
+        company="501",
+        payment_method="companycredit",
     ),
     lambda chance: _shop(
         "a coupon in the US", "us", _shop_items(chance), customer="12", coupon={"code": "SPRING", "percent": 10}

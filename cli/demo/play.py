@@ -1,19 +1,22 @@
-"""The play: orders are placed, buyers pay, the ERP goes away and comes back, and every order is followed to its end."""
+"""The play: orders are placed, buyers pay, the ERP goes away and comes back, goods are shipped, and every order is
+followed until they have arrived."""
 
 import asyncio
 import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cli.api import Api, order_path
 from cli.checkout import Asked, place
 from cli.demo.books import Books, Sandbox
 from cli.demo.buyers import Buyers
+from cli.demo.course import Course
+from cli.demo.goods import Warehouse
 from cli.demo.orders import Fate, Planned
 from cli.trouble import Trouble
-from commerce.documents import CLOSED_STAGES, Stage
+from commerce.documents import Stage
 
 ERP = "salesforce"
 OUTAGE_SECONDS = 15.0
@@ -23,37 +26,6 @@ LOOK_EVERY_SECONDS = 0.7
 PLACED_AT_ONCE = 3
 PAID_AT_ONCE = 4
 PAYMENT_SEEN_SECONDS = 30.0
-
-
-@dataclass
-class Course:
-    """One order on its way. `trouble`: what went wrong with placing, paying or cancelling it.
-
-    `pays_late`: its buyer takes time, and pays while the ERP is away.
-    """
-
-    planned: Planned
-    pays_late: bool = False
-    key: str = ""
-    stage: str = "to come"
-    link: str = ""
-    why_parked: list[str] = field(default_factory=list)
-    trouble: str = ""
-    paid: bool = False
-    linked: asyncio.Event = field(default_factory=asyncio.Event)  # it has a link, or will never have one
-
-    @property
-    def standing(self) -> str:
-        """Its stage, or why it has none."""
-        if self.why_parked:
-            return "parked"
-        return "refused" if self.trouble and not self.key else self.stage
-
-    @property
-    def settled(self) -> bool:
-        """At its end, waiting for a person, or in trouble that no waiting mends."""
-        ended = self.stage in {stage.value for stage in CLOSED_STAGES}
-        return ended or bool(self.why_parked) or bool(self.trouble)
 
 
 @dataclass
@@ -86,6 +58,7 @@ class Play:
         self._api = api
         self._sandbox = sandbox
         self._buyers = buyers
+        self._warehouse = Warehouse(sandbox)
         self._tell = tell
         self._away = asyncio.Event()
         self._news = asyncio.Condition()  # somebody paid, or an order was placed
@@ -134,12 +107,14 @@ class Play:
     # ---- one order ---------------------------------------------------------------------------------------------------
 
     async def _one(self, course: Course) -> None:
-        """Place it, and let its buyer do what the plan says."""
+        """Place it, let its buyer do what the plan says, and send the goods."""
         try:
             async with self._placing:
                 await self._place(course)
             await self._spread_news()
             await self._buyer(course)
+            if course.planned.fate is Fate.COMPLETED:
+                await self._warehouse.send(course)
         except Trouble as trouble:
             course.trouble = str(trouble)
             course.linked.set()
@@ -262,9 +237,12 @@ class Play:
             return  # an order of the shop is not known before the feed has brought it
         view = answer.body
         course.stage = view["stage"]
+        course.goods = view.get("goods") or course.goods
         self._take_link(course, view.get("payment_link") or "")
         course.why_parked = [f"{case['came_back']}. {case['do_next']}" for case in view["cases"]]
         if course.settled:
             course.linked.set()
+        async with course.looked:
+            course.looked.notify_all()
         if course.why_parked:
             self._tell(f"order {course.key} waits for a person: {course.why_parked[0]}")

@@ -20,6 +20,7 @@ def as_document(verdict: Verdict, outage: Outage, seconds: float, seed: int) -> 
     return {
         "ok": verdict.ok,
         "orders": verdict.orders,
+        "goods": verdict.goods,
         "duplicates": verdict.duplicates,
         "missing": verdict.missing,
         "money": verdict.money,
@@ -50,6 +51,11 @@ def show(screen: Screen, verdict: Verdict, document: dict[str, Any], path: Path)
     screen.say("\nWhat the books of every system say", "bold")
     counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in verdict.orders.items())
     screen.say(f"orders: {counts}")
+    goods = verdict.goods
+    screen.say(
+        f"goods: shipments {goods['shipments']}, of these in the shop {goods['shop_shipments']}, "
+        f"parcels {goods['parcels']}"
+    )
     screen.say(f"duplicates: {verdict.duplicates}   missing: {verdict.missing}")
     screen.out.print(_money(verdict))
     for case in verdict.parked:

@@ -11,10 +11,13 @@ from rich.text import Text
 
 from cli.demo.play import Play
 from commerce.documents import Stage
+from commerce.fulfillment import State
 
 LOG_EVERY_SECONDS = 5.0
 PICTURE_EVERY_SECONDS = 0.25
-STAGES = ("to come", *(stage.value for stage in Stage), "parked", "refused")
+# An order's stage, and where its goods are once it is completed; `cancelled` is a word of both.
+_WORDS = ("to come", *(stage.value for stage in Stage), *(state.value for state in State), "parked", "refused")
+STAGES = tuple(dict.fromkeys(_WORDS))
 
 
 def teller(console: Console) -> Callable[[str], None]:
@@ -62,7 +65,7 @@ def _picture(play: Play) -> Group:
     table.add_column()
     for name in STAGES:
         if counts[name]:
-            style = "yellow" if name in ("parked", "refused") else "green" if name == "completed" else "cyan"
+            style = "yellow" if name in ("parked", "refused") else "green" if name == "delivered" else "cyan"
             table.add_row(name, str(counts[name]), Text("■" * counts[name], style=style))
     if play.outage.on:
         banner = Text(f" ERP DOWN for {_outage(play):.0f} s: orders go on, nothing is lost ", style="bold white on red")

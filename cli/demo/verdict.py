@@ -4,33 +4,28 @@ Each business event has exactly one document. A second one under a key is a dupl
 is wrong, and a document that no order of ours explains is a stranger; each of them is named, and none is forgiven.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.demo.books import Books, Document
+from cli.demo.books import Books
 from cli.demo.expected import Expected
+from cli.demo.finding import WHERE, Finding, Shelf, closed, transaction
 from cli.demo.orders import Fate
+from cli.demo.shipped import PARCELS, SHIPMENTS, SHOP_SHIPMENTS, delivered, nothing_sent, shipped
 
-CLOSED = frozenset({"canceled", "cancelled"})
-WHERE = {
-    ("salesforce", "orders"): "sales order in FinancialForce",
-    ("salesforce", "payments"): "cash entry in FinancialForce",
-    ("juston", "entries"): "payment entry in JustOn",
-    ("juston", "payments"): "payment in JustOn",
-    ("juston", "orders"): "billing order in JustOn",
-    ("juston", "invoices"): "invoice in JustOn",
-    ("magento", "orders"): "order in Magento",
-    ("magento", "invoices"): "invoice in Magento",
-}
+COUNTED = ("placed", "paid", "booked", "invoiced", "written_back", "shipped", "delivered", "parked", "cancelled")
 
 
 @dataclass
 class Verdict:
-    """`problems` is empty when all is good. `money`: minor units by currency, system and list."""
+    """`problems` is empty when all is good. `money`: minor units by currency, system and list.
+
+    `goods`: how many shipments left the house, how many the shop has, and how many parcels the carrier.
+    """
 
     orders: dict[str, int]
+    goods: dict[str, int]
     duplicates: int
     missing: int
     money: dict[str, dict[str, dict[str, int]]]
@@ -42,92 +37,29 @@ class Verdict:
         return not self.problems
 
 
-@dataclass
-class _Finding:
-    """What was found so far."""
-
-    duplicates: int = 0
-    missing: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    def one(self, place: tuple[str, str], key: str, found: Sequence[Document], amount: int, currency: str) -> bool:
-        """There must be exactly one document, over this amount. Whether there is."""
-        before = len(self.problems)
-        what = f"{WHERE[place]} for {key}"
-        if not found:
-            self.missing += 1
-            self.problems.append(f"missing: {what} over {amount} {currency}")
-        if len(found) > 1:
-            self.duplicates += len(found) - 1
-            names = ", ".join(str(document["number"]) for document in found)
-            self.problems.append(f"duplicate: {what} exists {len(found)} times: {names}")
-        for document in found:
-            if (document["total_minor"], document["currency"]) != (amount, currency):
-                self.problems.append(
-                    f"wrong amount: {what} ({document['number']}) is over {document['total_minor']} "
-                    f"{document['currency']}, expected {amount} {currency} (minor units)"
-                )
-            if _closed(document):
-                self.problems.append(f"closed: {what} ({document['number']}) is {document['status']}")
-        return len(self.problems) == before
-
-    def none_open(self, place: tuple[str, str], key: str, found: Iterable[Document]) -> None:
-        for document in found:
-            if not _closed(document):
-                self.problems.append(
-                    f"left open: {WHERE[place]} for {key} ({document['number']}) is {document['status']}"
-                )
-
-
-class _Shelf:
-    """The books by business key; cash entries by the transaction they book."""
-
-    def __init__(self, books: Books) -> None:
-        self._books = books
-        # The billing system opens an entry of its own for an invoice on account: it belongs to the invoice's order.
-        self._invoices = {document["id"]: str(document["key"]) for document in books.of("juston", "invoices")}
-        self._by_key: dict[tuple[str, str], dict[str, list[Document]]] = {}
-        for place in (*WHERE, ("juston", "credit_notes")):
-            keyed: dict[str, list[Document]] = defaultdict(list)
-            for document in books.of(*place):
-                if place == ("juston", "payments") and not document["total_minor"]:
-                    continue  # an attempt that collected nothing is no payment
-                keyed[self._key(place, document)].append(document)
-            self._by_key[place] = keyed
-
-    def _key(self, place: tuple[str, str], document: Document) -> str:
-        invoice = document["refs"].get("invoice") if place == ("juston", "entries") else None
-        return self._invoices.get(invoice) or key_of(place, document)
-
-    def of(self, place: tuple[str, str], key: str) -> list[Document]:
-        return self._by_key[place].get(key, [])
-
-    def strangers(self, place: tuple[str, str], known: set[str]) -> list[Document]:
-        return [d for key, documents in self._by_key[place].items() if key not in known for d in documents]
-
-
-def key_of(place: tuple[str, str], document: Document) -> str:
-    if place == ("salesforce", "payments"):
-        return str(document["refs"]["reference"])
-    if place == ("magento", "invoices"):
-        return str(document["refs"]["order_key"])
-    return str(document["key"])
-
-
-def judge(expected: Sequence[Expected], books: Books, parked: Mapping[str, Sequence[str]]) -> Verdict:
-    """`parked`: by order key, why it waits for a person."""
-    shelf, finding = _Shelf(books), _Finding()
-    counts = dict.fromkeys(("placed", "paid", "booked", "invoiced", "written_back", "parked", "cancelled"), 0)
+def judge(
+    expected: Sequence[Expected],
+    books: Books,
+    parked: Mapping[str, Sequence[str]],
+    goods: Mapping[str, Mapping[str, Any]],
+) -> Verdict:
+    """By order key, `parked`: why it waits for a person, and `goods`: where they are, as Holdfast shows them."""
+    shelf, finding = Shelf(books), Finding()
+    counts = dict.fromkeys(COUNTED, 0)
     counts["placed"], counts["parked"] = len(expected), len(parked)
     for order in expected:
         if order.fate is Fate.COMPLETED:
             _completed(order, shelf, finding, counts)
+            counts["shipped"] += shipped(order, shelf, finding)
+            counts["delivered"] += delivered(order, shelf, finding, goods.get(order.key, {}))
         elif order.fate is Fate.PARKED:
             _untouched(order, shelf, finding)
             if order.key not in parked:
                 finding.problems.append(f"not parked: {order.key} ({order.title}) should wait for a person")
         else:
             counts["cancelled"] += _undone(order, shelf, finding)
+        if order.fate is not Fate.COMPLETED:
+            nothing_sent(order, shelf, finding)
         if order.in_shop:
             _in_shop(order, shelf, finding)
     _strangers(expected, shelf, finding)
@@ -143,10 +75,15 @@ def judge(expected: Sequence[Expected], books: Books, parked: Mapping[str, Seque
                     f"money: {system} holds {systems[system]} {currency}, expected {systems[f'expected_{system}']}"
                 )
     named = [{"order": key, "expected": key in wanted, "why": list(reasons)} for key, reasons in parked.items()]
-    return Verdict(counts, finding.duplicates, finding.missing, money, named, finding.problems)
+    sent = {
+        "shipments": len(books.of(*SHIPMENTS)),
+        "shop_shipments": len(books.of(*SHOP_SHIPMENTS)),
+        "parcels": len(books.of(*PARCELS)),
+    }
+    return Verdict(counts, sent, finding.duplicates, finding.missing, money, named, finding.problems)
 
 
-def _completed(order: Expected, shelf: _Shelf, finding: _Finding, counts: dict[str, int]) -> None:
+def _completed(order: Expected, shelf: Shelf, finding: Finding, counts: dict[str, int]) -> None:
     key, currency = order.key, order.currency
 
     def one(place: tuple[str, str], amount: int, of: str = key) -> bool:
@@ -160,7 +97,7 @@ def _completed(order: Expected, shelf: _Shelf, finding: _Finding, counts: dict[s
     if order.due:
         one(("juston", "entries"), order.due)
         one(("juston", "payments"), order.due)
-        receipts += [(_transaction(payment), order.due) for payment in shelf.of(("juston", "payments"), key)[:1]]
+        receipts += [(transaction(payment), order.due) for payment in shelf.of(("juston", "payments"), key)[:1]]
     paid = [one(("salesforce", "payments"), amount, transaction) for transaction, amount in receipts]
     counts["paid"] += bool(paid) and all(paid)
     if order.on_account:
@@ -174,18 +111,16 @@ def _completed(order: Expected, shelf: _Shelf, finding: _Finding, counts: dict[s
         counts["written_back"] += told and named
         if invoiced and not named:
             finding.problems.append(f"missing: the shop's order {key} does not name invoice {', '.join(numbers)}")
-        if order.on_account:
-            finding.none_open(("magento", "invoices"), key, shelf.of(("magento", "invoices"), key))
 
 
-def _untouched(order: Expected, shelf: _Shelf, finding: _Finding) -> None:
+def _untouched(order: Expected, shelf: Shelf, finding: Finding) -> None:
     """A parked order has no documents but perhaps its payment entry."""
     for place in WHERE:
-        if place not in (("juston", "entries"), ("magento", "orders")):
+        if place not in (("juston", "entries"), ("magento", "orders"), SHIPMENTS, SHOP_SHIPMENTS, PARCELS):
             finding.none_open(place, order.key, shelf.of(place, order.key))
 
 
-def _undone(order: Expected, shelf: _Shelf, finding: _Finding) -> bool:
+def _undone(order: Expected, shelf: Shelf, finding: Finding) -> bool:
     """No open document, and all money back. Whether it is so."""
     before = len(finding.problems)
     key = order.key
@@ -202,18 +137,18 @@ def _undone(order: Expected, shelf: _Shelf, finding: _Finding) -> bool:
         kept = payment["total_minor"] - payment["refunded_minor"]
         if kept:
             finding.problems.append(f"kept: {kept} {order.currency} (minor units) of cancelled order {key}")
-        transaction = _transaction(payment)
-        booked = sum(entry["total_minor"] for entry in shelf.of(("salesforce", "payments"), transaction))
+        paid = transaction(payment)
+        booked = sum(entry["total_minor"] for entry in shelf.of(("salesforce", "payments"), paid))
         if booked:
             finding.problems.append(f"kept: cash entries of cancelled order {key} sum up to {booked} {order.currency}")
-    invoiced = sum(invoice["total_minor"] for invoice in shelf.of(("juston", "invoices"), key) if not _closed(invoice))
+    invoiced = sum(invoice["total_minor"] for invoice in shelf.of(("juston", "invoices"), key) if not closed(invoice))
     credited = sum(abs(note["total_minor"]) for note in shelf.of(("juston", "credit_notes"), key))
     if invoiced != credited:
         finding.problems.append(f"left open: cancelled order {key} is invoiced over {invoiced}, credited {credited}")
     return len(finding.problems) == before
 
 
-def _in_shop(order: Expected, shelf: _Shelf, finding: _Finding) -> None:
+def _in_shop(order: Expected, shelf: Shelf, finding: Finding) -> None:
     rows = shelf.of(("magento", "orders"), order.key)
     if order.fate in (Fate.CANCELLED, Fate.REFUNDED):
         finding.none_open(("magento", "orders"), order.key, rows)
@@ -221,16 +156,16 @@ def _in_shop(order: Expected, shelf: _Shelf, finding: _Finding) -> None:
         finding.one(("magento", "orders"), order.key, rows, order.total, order.currency)
 
 
-def _strangers(expected: Sequence[Expected], shelf: _Shelf, finding: _Finding) -> None:
+def _strangers(expected: Sequence[Expected], shelf: Shelf, finding: Finding) -> None:
     keys = {order.key for order in expected}
     transactions = {transaction for order in expected for transaction, _ in order.captured}
-    transactions |= {_transaction(p) for key in keys for p in shelf.of(("juston", "payments"), key)}
+    transactions |= {transaction(p) for key in keys for p in shelf.of(("juston", "payments"), key)}
     for place, name in WHERE.items():
         known = transactions if place == ("salesforce", "payments") else keys
         for document in shelf.strangers(place, known):
+            over = f" over {document['total_minor']} {document['currency']}" if "total_minor" in document else ""
             finding.problems.append(
-                f"stranger: {name} {document['number']} over {document['total_minor']} {document['currency']} "
-                f"belongs to no order ({key_of(place, document)})"
+                f"stranger: {name} {document['number']}{over} belongs to no order ({shelf.key_of(place, document)})"
             )
 
 
@@ -246,7 +181,7 @@ def _money(expected: Sequence[Expected], books: Books) -> dict[str, dict[str, di
         shop = [order for order in mine if order.in_shop]
 
         def held(system: str, name: str, currency: str = currency) -> int:
-            rows = (d for d in books.of(system, name) if d["currency"] == currency and not _closed(d))
+            rows = (d for d in books.of(system, name) if d["currency"] == currency and not closed(d))
             return sum(d["total_minor"] - d.get("refunded_minor", 0) for d in rows if str(d["key"]) not in waiting)
 
         result[currency] = {
@@ -263,16 +198,8 @@ def _money(expected: Sequence[Expected], books: Books) -> dict[str, dict[str, di
             },
             "expected_magento": {
                 "orders": sum(order.total for order in shop),
-                "invoices": sum(order.total for order in shop if not order.on_account),
+                "invoices": sum(order.total for order in shop),
             },
             "magento": {"orders": held("magento", "orders"), "invoices": held("magento", "invoices")},
         }
     return result
-
-
-def _transaction(payment: Document) -> str:
-    return str(payment["refs"]["transaction"])
-
-
-def _closed(document: Document) -> bool:
-    return any(part in CLOSED for part in str(document["status"]).lower().split("/"))

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.demo.orders import REFUND_FROM, Fate, plan_orders
+from cli.demo.goods import first_part
+from cli.demo.orders import REFUND_FROM, SCARCE, SCARCE_PIECES, Dispatch, Fate, plan_orders
 from commerce.order import CustomerKind, PaymentState
 from commerce.totals import mismatches
 
@@ -34,6 +35,17 @@ def test_a_third_comes_through_the_shop_and_what_is_placed_in_the_outage_is_paid
         assert late
 
 
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds, count=st.integers(min_value=1, max_value=40))
+def test_what_ships_in_two_parts_leaves_something_for_the_second_one(seed: int, count: int) -> None:
+    for plan in plan_orders(count, seed, run="r", now=NOW):
+        if plan.dispatch is Dispatch.SPLIT:
+            (part,) = first_part(plan.goods)
+            assert 0 < int(part["quantity"]) <= plan.goods[part["sku"]]
+            assert int(part["quantity"]) < sum(plan.goods.values())
+        assert plan.goods.get(SCARCE.sku, 0) == (SCARCE_PIECES if plan.dispatch is Dispatch.BACK_ORDERED else 0)
+
+
 @settings(max_examples=20, deadline=None)
 @given(seed=seeds)
 def test_no_amount_of_a_three_decimal_currency_needs_the_third_decimal(seed: int) -> None:
@@ -59,6 +71,10 @@ def test_two_dozen_orders_show_every_case() -> None:
     assert any(len(order.payments) == 2 for order in orders)
     assert any(order.gift_cards and order.store_credit and order.fees and order.duties for order in orders)
     assert any({"configurable", "bundle"} <= {line.kind for line in order.lines} for order in orders)
+    ways = [plan.dispatch for plan in planned if plan.fate is Fate.COMPLETED]
+    assert set(ways) == set(Dispatch)
+    assert ways.count(Dispatch.WHOLE) > len(ways) / 2
+    assert [plan.title for plan in planned if not plan.goods] == ["only a download"]
     assert {discount.level.value for order in orders for discount in order.discounts} >= {"line", "order", "shipping"}
 
 

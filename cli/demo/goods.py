@@ -4,7 +4,7 @@ They act in their own systems only. What they wait for is that Holdfast shows wh
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cli.demo.books import Sandbox
@@ -19,10 +19,11 @@ STOCK = {"Hamburg": 1000, "Basel": 200}  # of every article, as the sandbox's de
 
 
 class Warehouse:
-    """Raises Trouble when the sandbox does not do as it is told."""
+    """`tell` hears of what is out of the ordinary. Raises Trouble when the sandbox does not do as it is told."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, tell: Callable[[str], None]) -> None:
         self._sandbox = sandbox
+        self._tell = tell
         self._scarce = asyncio.Lock()  # one order at a time finds the shelf empty
 
     async def send(self, course: Course) -> None:
@@ -64,12 +65,14 @@ class Warehouse:
                 await self._sandbox.act(ERP, "allocate", order=course.key)
                 if not await course.until(lambda: course.goods["state"] == State.BACK_ORDERED.value):
                     return
+                self._tell(f"order {course.key}: {SCARCE.sku} is out of stock; the rest is shipped meanwhile")
                 first = await self._ship(course)
                 if not await course.until(lambda: _shown(course.goods, first)):
                     return
             finally:
                 await self._stock(STOCK)
             second = await self._ship(course)
+            self._tell(f"order {course.key}: {SCARCE.sku} has come and is shipped, too")
         await self._deliver(course, first)
         await self._deliver(course, second)
 

@@ -3,6 +3,7 @@ followed until they have arrived."""
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ OUTAGE_SECONDS = 15.0
 LINKS_WITHIN_SECONDS = 45.0  # how long the outage is held for links that do not come
 OUTAGE_BY_SECONDS = 40.0  # so long it is waited for payments before the outage
 LOOK_EVERY_SECONDS = 0.7
+GOODS_EVERY_LOOKS = 2  # the way of the goods is longer, and most orders are on it at the same time
 PLACED_AT_ONCE = 3
 PAID_AT_ONCE = 4
 PAYMENT_SEEN_SECONDS = 30.0
@@ -58,7 +60,7 @@ class Play:
         self._api = api
         self._sandbox = sandbox
         self._buyers = buyers
-        self._warehouse = Warehouse(sandbox)
+        self._warehouse = Warehouse(sandbox, tell)
         self._tell = tell
         self._away = asyncio.Event()
         self._news = asyncio.Condition()  # somebody paid, or an order was placed
@@ -220,8 +222,14 @@ class Play:
             async with room:
                 await self._look_at(course)
 
-        while not all(course.settled for course in self.courses):
-            await asyncio.gather(*(look(course) for course in self.courses if course.key and not course.settled))
+        for looks in itertools.count():
+            left = [course for course in self.courses if not course.settled]
+            if not left:
+                return
+            goods_too = looks % GOODS_EVERY_LOOKS == 0
+            await asyncio.gather(
+                *(look(course) for course in left if course.key and (goods_too or not course.completed))
+            )
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _spread_news(self) -> None:

@@ -163,6 +163,9 @@ class FulfillmentSteps(FulfillmentState):
         if is_on_account(self._order):
             return  # invoiced in the quantities that ship
         worth = self._worth(cancelled)
+        if self._nothing_ships() and self._order.shipping is not None:
+            worth += self._order.shipping.amount + self._order.shipping.tax
+            said += " with the delivery, because nothing else is left of the order,"
 
         async def by_hand() -> None:
             raise Problem(
@@ -180,6 +183,9 @@ class FulfillmentSteps(FulfillmentState):
             await self._check("refund what was cancelled", by_hand, may_skip=True)
         except Skipped as skipped:
             self._skipped.append(str(skipped))
+
+    def _nothing_ships(self) -> bool:
+        return all(self._cancelled_known.get(line.id, 0) >= line.quantity for line in goods(self._order))
 
     def _worth(self, quantities: Mapping[str, Decimal]) -> Money:
         """What the buyer paid for these quantities, tax included, before discounts of the whole order."""

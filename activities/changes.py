@@ -6,6 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 from temporalio import activity
 
 from commerce.billing import BillingProgress
+from commerce.fulfillment import Fulfillment
 from commerce.model import Model, UtcDatetime
 from commerce.order import Order
 from commerce.payment import EntryState
@@ -20,6 +21,7 @@ class Reading(Model):
     at: UtcDatetime
     entry: EntryState | None = None
     billing: BillingProgress | None = None
+    goods: Fulfillment | None = None
 
 
 class Change(Model):

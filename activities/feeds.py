@@ -55,7 +55,7 @@ class Runs(Protocol):
 
     async def start_late_payment(self, late: LatePaymentInput) -> None: ...
 
-    async def hint_goods(self, order_key: str, what: str) -> bool:
+    async def hint_goods(self, order_key: str, what: str, reading: Reading | None = None) -> bool:
         """Tell the run of the order's goods. False when it has ended or never was."""
         ...
 
@@ -248,7 +248,7 @@ class FeedActivities(Feeds):
 
     async def _pass_on_goods(self, change: Change) -> None:
         """A late change on an order whose run has ended starts it again. Before the hand-over nobody needs to hear."""
-        if await self._runs.hint_goods(change.order_key, change.what):
+        if await self._runs.hint_goods(change.order_key, change.what, change.reading):
             return
         known = await self._ledger.order(change.order_key)
         if known is not None and known.stage == Stage.COMPLETED.value:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -37,9 +37,8 @@ with workflow.unsafe.imports_passed_through():
     from commerce.totals import amount_due, is_on_account
     from workflows.names import NOTIFY
     from workflows.parking import ParkingWorkflow, Skipped
+    from workflows.running import FRESH
 
-# For so long a feed's reading stands for a look of our own.
-FRESH = timedelta(minutes=1)
 Undo = Callable[[str], Awaitable[Undone | None]]
 
 

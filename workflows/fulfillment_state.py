@@ -16,11 +16,12 @@ with workflow.unsafe.imports_passed_through():
         TrackView,
     )
     from commerce.documents import CancelRequest, Document, Event
-    from commerce.fulfillment import Fulfillment, LineProgress, Shipment, State, overall
+    from commerce.fulfillment import Fulfillment, LineProgress, Shipment, State, overall, problems
     from commerce.model import Model
     from commerce.order import Order
     from commerce.quantities import Entry, QuantityLedger
     from workflows.parking import ParkingWorkflow
+    from workflows.running import FRESH
 
 ENDED = frozenset({State.DELIVERED, State.CLOSED, State.CANCELLED})
 
@@ -82,6 +83,8 @@ class FulfillmentState(ParkingWorkflow):
         # The first look needs no hint: what happened before the run began told nobody.
         self._hints = {"fulfillment": 1, "parcel": 1}
         self._hints_heard: dict[str, int] = {}
+        # What the feed has read, with the number of the hint that brought it and when that was.
+        self._from_feed: tuple[int, datetime, Fulfillment] | None = None
         self._shown: tuple[str, str] = ("", "")
         self._reason = ""
 
@@ -126,6 +129,18 @@ class FulfillmentState(ParkingWorkflow):
 
     def _heard(self, what: str) -> None:
         self._hints_heard[what] = self._hints.get(what, 0)
+
+    def _as_told(self) -> Fulfillment | None:
+        """The goods as the feed has just read them, where no other news came after that, and they go on from what is
+        known. All else is looked at.
+        """
+        told, self._from_feed = self._from_feed, None
+        if told is None or self._reading is None:
+            return None
+        hint, at, reading = told
+        latest = hint == self._hints["fulfillment"] and workflow.now() - at <= FRESH
+        newer = reading.changed_at >= self._reading.changed_at
+        return reading if latest and newer and not problems(self._reading, reading) else None
 
     def _add(self, document: Document) -> None:
         self._documents = [known for known in self._documents if (known.kind, known.id) != (document.kind, document.id)]

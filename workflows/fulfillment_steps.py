@@ -277,7 +277,8 @@ class FulfillmentSteps(FulfillmentState):
                 expected_on=line.promised_on if line else None,
             )
             await self._do_or_skip(f"mail {template}", NOTIFY, GoodsNews.goods, mail)
-        await self._do_or_skip(f"tell portal: order.{template}", NOTIFY, Notify.portal, portal)
+        if self._need_plan().portal_messages:
+            await self._do_or_skip(f"tell portal: order.{template}", NOTIFY, Notify.portal, portal)
 
     async def _do_or_skip(self, step: str, system: str, method: Any, task: Any) -> None:
         try:

@@ -1,8 +1,8 @@
 """Order -> fulfillment -> tracking: one run is one order's goods, from booked in the ERP to delivered or closed.
 
 Input: which order; everything else was left by its checkout. The run sleeps until a feed tells it that something
-changed (`hint`), reads the ERP once, and brings shop, customer and portal to where the ERP is. It asks nobody on its
-own but for one look after days of silence. `cancel` cancels what has not left the house.
+changed (`hint`), takes what the feed has read or reads the ERP once, and brings shop, customer and portal to where the
+ERP is. It asks nobody on its own but for one look after days of silence. `cancel` cancels what has not left the house.
 """
 
 from datetime import timedelta
@@ -13,6 +13,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.changes import Reading
     from activities.fulfillment import (
         AskTransfer,
         Carriers,
@@ -65,7 +66,11 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         """One whole reading, checked in itself and against the one before."""
         if not self._unheard("fulfillment"):
             return
+        told = self._as_told()
         self._heard("fulfillment")  # before the look: what comes during it is looked at again
+        if told is not None:
+            self._take(told)
+            return
 
         async def read() -> Fulfillment:
             reading: Fulfillment = await self._do(
@@ -202,12 +207,14 @@ class OrderFulfillmentTracking(FulfillmentSteps):
     # ---- messages ----------------------------------------------------------------------------------------------------
 
     @workflow.signal
-    def hint(self, what: str) -> None:
+    def hint(self, what: str, reading: Reading | None = None) -> None:
         """Something may have changed: `fulfillment`, `parcel` or `shop-canceled`. Harmless when repeated.
 
         `again`: somebody doubts what the shop shows. The ERP is read, and every shipment is looked for in the shop.
         """
         self._hints[what] = self._hints.get(what, 0) + 1
+        if what == "fulfillment" and reading is not None and reading.goods is not None:
+            self._from_feed = (self._hints[what], workflow.now(), reading.goods)
         if what == "again":
             self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1
         if what == "shop-canceled":

@@ -21,6 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.names import NEEDS_PERSON, STAGE, WAITING_ON
     from workflows.profiles import control_step, quick_control_step, swift_step, system_step
 
+# So long a run believes what a feed has read; after that it looks itself.
+FRESH = timedelta(minutes=1)
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -138,10 +138,13 @@ class EngineRuns:
         """Have an order's goods followed again: the ERP is read, and every shipment is looked for in the shop."""
         await self.start_fulfillment(order_key, start_signal="hint", start_signal_args=["again"])
 
-    async def hint_goods(self, order_key: str, what: str) -> bool:
-        """Tell the run of an order's goods: `fulfillment`, `parcel`, `again` or `shop-canceled`. False: no run."""
+    async def hint_goods(self, order_key: str, what: str, reading: Reading | None = None) -> bool:
+        """Tell the run of an order's goods: `fulfillment`, `parcel`, `again` or `shop-canceled`. False: no run.
+
+        `reading` comes from a feed alone.
+        """
         try:
-            await self.goods(order_key).signal(OrderFulfillmentTracking.hint, what)
+            await self.goods(order_key).signal(OrderFulfillmentTracking.hint, args=[what, reading])
         except RPCError as err:
             if err.status is RPCStatusCode.NOT_FOUND:
                 return False

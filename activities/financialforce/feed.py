@@ -8,14 +8,24 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from activities.changes import Change, Page
-from activities.financialforce.goods import columns, key_paths, queries, rows_of
+from activities.changes import Change, Page, Reading
+from activities.financialforce.goods import (
+    Puzzling,
+    Rows,
+    UnknownValue,
+    columns,
+    fulfillment_of,
+    key_paths,
+    queries,
+    rows_of,
+)
 from activities.financialforce.mapping import BOX, ORDER, ORDER_LINE, SHIPPING, TRANSFER
 from activities.financialforce.settings import FinancialForceSettings
 from activities.salesforce.client import SalesforceClient, quote
 from activities.salesforce.feed import BEGINNING, Stream, Streams, at_path, digest_of, stamp_of
 from activities.salesforce.notifications import OrgNotifications
 from activities.salesforce.soql import chunks
+from commerce.fulfillment import problems
 
 
 def followed(settings: FinancialForceSettings) -> dict[str, str]:
@@ -91,7 +101,23 @@ class FinancialForceGoods:
             for row in getattr(rows, kind):
                 state += [at_path(row, name) for name in names if not name.endswith("SystemModstamp")]
                 stamps.append(stamp_of(row["SystemModstamp"]))
-        return Change(order_key=key, what="fulfillment", digest=digest_of(state), at=max(stamps) if stamps else None)
+        return Change(
+            order_key=key,
+            what="fulfillment",
+            digest=digest_of(state),
+            at=max(stamps) if stamps else None,
+            reading=self._reading(key, rows),
+        )
+
+    def _reading(self, key: str, rows: Rows) -> Reading | None:
+        """The goods, so that the order's run need not ask again; what only a person can explain it asks for itself."""
+        if not rows.lines:
+            return None
+        try:
+            goods = fulfillment_of(key, rows, self._settings)
+        except (UnknownValue, Puzzling):
+            return None
+        return None if problems(None, goods) else Reading(at=goods.changed_at, goods=goods)
 
 
 class FinancialForceNotifications(OrgNotifications):

@@ -87,8 +87,8 @@ class Engine:
         self.told.append((order_key, what))
         return True
 
-    async def hint_goods(self, order_key: str, what: str) -> bool:
-        return order_key not in self.ended and await self.hint(f"goods of {order_key}", what)
+    async def hint_goods(self, order_key: str, what: str, reading: Reading | None = None) -> bool:
+        return order_key not in self.ended and await self.hint(f"goods of {order_key}", what, reading)
 
     async def start_late_payment(self, late: LatePaymentInput) -> None:
         self.late.append(late)

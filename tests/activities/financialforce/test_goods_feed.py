@@ -15,7 +15,7 @@ from activities.financialforce.settings import FulfillmentSettings
 from activities.salesforce.client import Sub
 from commerce.failures import Family, SystemFailure
 from tests.activities.financialforce.conftest import settings_for
-from tests.activities.financialforce.goods_desk import LAMP, SHADE, book, cancel, goods_order, look
+from tests.activities.financialforce.goods_desk import LAMP, SHADE, book, cancel, goods_order, look, only
 from tests.activities.financialforce.test_transfers import transfer
 from tests.sandbox_process import Sandbox
 
@@ -190,6 +190,30 @@ async def test_a_reading_and_a_change_agree_on_the_time(
     change = await feed(org, erp).fetch(key)
     assert change is not None
     assert change.at == (await look(goods, key)).changed_at
+
+
+async def test_a_change_brings_the_goods_so_that_no_run_has_to_read_them(
+    org: Sandbox, erp: FinancialForce, goods: FinancialForceFulfillment
+) -> None:
+    key = await book(erp, org, goods_order("brought-1", (LAMP, "2")))
+    org.act("salesforce", "ship", order=key, lines=only(LAMP, 1))
+    change = await feed(org, erp).fetch(key)
+    assert change is not None
+    assert change.reading is not None
+    assert change.reading.goods == await look(goods, key)
+
+
+async def test_goods_that_only_a_person_can_explain_are_left_to_the_run(org: Sandbox, erp: FinancialForce) -> None:
+    key = await book(erp, org, goods_order("brought-2", (LAMP, "2")))
+    org.act("salesforce", "ship", order=key)
+    usual = FulfillmentSettings()
+    known = {value: meaning for value, meaning in usual.shipment_statuses.items() if value != "Shipped"}
+    settings = settings_for(org, fulfillment=usual.model_copy(update={"shipment_statuses": known}))
+    strict = FinancialForceGoods(settings, system="ff-de", client=erp.client)
+    for source, wanted in ((feed(org, erp), key), (strict, key), (strict, "de:brought-nobody")):
+        change = await source.fetch(wanted)
+        assert change is not None
+        assert (change.reading is None) == (source is strict)
 
 
 def hear(org: Sandbox, body: dict[str, Any], secret: str = SECRET) -> Any:

@@ -80,6 +80,10 @@ class Sandbox:
         """Where this vendor sends its notifications."""
         self._ask("PUT", f"/systems/{name}/notify", {"url": url, "secret": secret})
 
+    def keep_quiet(self, name: str) -> None:
+        """No more notifications of this vendor."""
+        self._ask("DELETE", f"/systems/{name}/notify")
+
     def clock(self, *, auto: bool, speed: int = 60) -> None:
         """Whether the vendors' own jobs run by themselves, and how fast."""
         self._ask("PUT", "/clock", {"auto": auto, "speed": speed})

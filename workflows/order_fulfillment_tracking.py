@@ -63,8 +63,11 @@ class OrderFulfillmentTracking(FulfillmentSteps):
     # ---- the steps, in order -----------------------------------------------------------------------------------------
 
     async def _read_erp(self) -> None:
-        """One whole reading, checked in itself and against the one before."""
-        if not self._unheard("fulfillment"):
+        """One whole reading, checked in itself and against the one before.
+
+        Also before anything is cancelled: what left the house a moment ago may have told nobody yet.
+        """
+        if not self._unheard("fulfillment") and not self._asked_to_cancel():
             return
         told = self._as_told()
         self._heard("fulfillment")  # before the look: what comes during it is looked at again
@@ -100,6 +103,8 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         if in_doubt:
             self._note("heard", "somebody asked to look for every shipment in the shop again")
         for shipment in self._reading.dispatched():
+            if not shipment.portions:
+                continue  # what people added at the ERP: nothing of it is the shop's
             if not in_doubt and self._written.get(shipment.number) == list(shipment.tracking_numbers()):
                 continue
             if shipment.number not in self._left_out:

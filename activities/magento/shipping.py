@@ -249,6 +249,8 @@ class MagentoShipping(ShopFulfillment):
 
     def _rows(self, order: Row, portions: Sequence[Portion], tried: str) -> dict[str, Decimal]:
         """Quantity by the shop's row. A bundle whose parts go together is addressed by its own row."""
+        if not portions:  # to the shop, no row means all of them
+            raise self._ask(tried, "nothing of it is a row of the shop's order")
         wanted: dict[str, Decimal] = {}
         for portion in portions:
             if not _item(order, portion.line):

@@ -18,11 +18,15 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
-from commerce.documents import Stage
+from activities.fulfillment import FulfillmentView
+from commerce.documents import CancelRequest, DecisionKind, Stage
+from commerce.fulfillment import State
 from tests.flow.orders import gateway_payments, line, on_account, portal_order
 from tests.flow.stand import standing
+from tests.flow.test_goods import WITHIN, bought, decide, deliver, goods, parked, shipments, written
 from tests.flow.world import World
 from workflows.endpoint_watch import EndpointView, EndpointWatch
+from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 
 FOLDER = Path(__file__).parent
 DAY = timedelta(hours=25)
@@ -203,6 +207,108 @@ async def late_money_paid_back(world: World) -> AnyHandle:
     return world.late(order.key)
 
 
+async def goods_shipped_and_delivered(world: World) -> AnyHandle:
+    key = await bought(world, ("HF-1001", 2))
+    await world.act("salesforce", "ship", order=key, tracking=f"H1-{key[3:]}")
+    await goods(world, key, written(1), "the shipment is in the shop")
+    await deliver(world, f"H1-{key[3:]}")
+    return await arrived(world, key)
+
+
+async def goods_split_on_account(world: World) -> AnyHandle:
+    """Two shipments, of which each is invoiced in the shop; the second gets its number later."""
+    terms = {"company": 501, "customer": None, "payment_method": "purchaseorder", "po_number": "PO-1"}
+    key = await world.place_in_shop(("HF-1001", 3), **terms)
+    await world.ends(key)
+    await world.act("salesforce", "approve", order=key)
+    await ship(world, key, 1, tracking=f"H2-{key[3:]}")
+    await goods(world, key, written(1), "the first shipment is in the shop")
+    made = await world.act("salesforce", "ship", order=key, tracking=None)
+    await goods(world, key, written(2), "the second shipment is in the shop")
+    await world.act("salesforce", "track", shipping=made["shippings"][0], tracking=f"H3-{key[3:]}")
+    for number in (f"H2-{key[3:]}", f"H3-{key[3:]}"):
+        await deliver(world, number)
+    return await arrived(world, key)
+
+
+async def goods_cancelled_in_part(world: World) -> AnyHandle:
+    key = await bought(world, ("HF-1001", 3))
+    await ship(world, key, 1, tracking=f"H4-{key[3:]}")
+    await goods(world, key, written(1), "the shipment is in the shop")
+    request = CancelRequest(by="portal", reason="one is enough")
+    await world.runs.goods(key).execute_update(OrderFulfillmentTracking.cancel, request)
+    await decide(world, await parked(world, key), DecisionKind.SKIP)
+    await deliver(world, f"H4-{key[3:]}")
+    return await arrived(world, key)
+
+
+async def goods_while_the_erp_was_away(world: World) -> AnyHandle:
+    key = await bought(world, ("HF-1001", 3))
+    await ship(world, key, 1, tracking=f"H5-{key[3:]}")
+    await goods(world, key, written(1), "the first shipment is in the shop")
+    async with world.faults("salesforce", DOWN):
+        await world.act("salesforce", "ship", order=key, tracking=f"H6-{key[3:]}")
+        await world.runs.hint_goods(key, "fulfillment")
+
+        async def tries_again() -> bool:
+            steps = (await world.runs.goods(key).describe()).raw_description.pending_activities
+            return any(step.attempt > 1 for step in steps)
+
+        await world.wait_until(tries_again, what="the ERP is asked again")
+    await goods(world, key, written(2), "the second shipment is in the shop")
+    for number in (f"H5-{key[3:]}", f"H6-{key[3:]}"):
+        await deliver(world, number)
+    return await arrived(world, key)
+
+
+async def goods_changed_after_their_end(world: World) -> AnyHandle:
+    """The second run: a shipment that had arrived gets another number."""
+    key = await bought(world, ("HF-1001", 1))
+    made = await world.act("salesforce", "ship", order=key, tracking=f"H7-{key[3:]}")
+    await goods(world, key, written(1), "the shipment is in the shop")
+    await deliver(world, f"H7-{key[3:]}")
+    await arrived(world, key)
+    await world.act("salesforce", "track", shipping=made["shippings"][0], tracking=f"H8-{key[3:]}")
+
+    def changed(view: FulfillmentView) -> bool:
+        numbers = [track.number for shipment in view.shipments if shipment.written_back for track in shipment.tracks]
+        return any(number.startswith("H8") for number in numbers)
+
+    await goods(world, key, changed, "the other number is in the shop")
+    await deliver(world, f"H8-{key[3:]}")
+    return await arrived(world, key)
+
+
+async def goods_followed_again(world: World) -> AnyHandle:
+    """The shop lost a shipment, and somebody asks to look for it."""
+    key = await bought(world, ("HF-1001", 1))
+    await world.act("salesforce", "ship", order=key, tracking=f"H9-{key[3:]}")
+    await goods(world, key, written(1), "the shipment is in the shop")
+    [shown] = await shipments(world, key)
+    await world.act("magento", "delete-shipment", entity_id=shown["id"])
+    await world.runs.follow_goods(key)
+
+    async def is_back() -> bool:
+        return bool(await shipments(world, key))
+
+    await world.wait_until(is_back, what="the shipment is written again")
+    await deliver(world, f"H9-{key[3:]}")
+    return await arrived(world, key)
+
+
+async def ship(world: World, key: str, quantity: int, tracking: str) -> None:
+    lines = [{"sku": "HF-1001", "quantity": quantity}]
+    await world.act("salesforce", "ship", order=key, tracking=tracking, lines=lines)
+
+
+async def arrived(world: World, key: str) -> AnyHandle:
+    """The run of the order's goods, once it has ended with everything delivered."""
+    handle = world.runs.goods(key)
+    async with asyncio.timeout(WITHIN):
+        assert (await handle.result()).state is State.DELIVERED
+    return handle
+
+
 async def shop_away_and_back(world: World) -> AnyHandle:
     """The watch of one endpoint; the last path, because the watch stays."""
     await world.runs.start_watch("magento")
@@ -240,6 +346,12 @@ PATHS: tuple[Callable[[World], Awaitable[AnyHandle]], ...] = (
     mail_refused_and_skipped,
     late_charge_back,
     late_money_paid_back,
+    goods_shipped_and_delivered,
+    goods_split_on_account,
+    goods_cancelled_in_part,
+    goods_while_the_erp_was_away,
+    goods_changed_after_their_end,
+    goods_followed_again,
     shop_away_and_back,
 )
 

@@ -168,6 +168,19 @@ async def test_goods_on_account_are_invoiced_in_the_quantities_that_shipped(shop
         await ships.invoice_shipped(everything)
 
 
+async def test_a_shipment_without_any_of_the_orders_rows_ships_and_invoices_nothing(
+    shop: Shop, ships: MagentoShipping
+) -> None:
+    """To the shop, no row means all of them."""
+    order = await shop.place(items=[{"sku": "HF-1001", "qty": 3}])
+    with pytest.raises(ApplicationError, match="nothing of it is a row of the shop's order"):
+        await ships.ensure_shipment(task(order, ()))
+    with pytest.raises(ApplicationError, match="nothing of it is a row of the shop's order"):
+        await ships.invoice_shipped(InvoiceShipped(**who(order), key="SH000001", portions=()))
+    progress = await ships.look_at_order(LookAtShop(**who(order)))
+    assert [f"{line.shipped:f} {line.invoiced:f}" for line in progress.lines] == ["0 0"]
+
+
 async def test_a_line_that_the_shop_has_not_asks_a_person(shop: Shop, ships: MagentoShipping) -> None:
     order = await shop.place()
     foreign = (Portion(line="999999", sku="HF-9", quantity=Decimal(1)),)

@@ -65,13 +65,13 @@ class OrderFulfillmentTracking(FulfillmentSteps):
     async def _read_erp(self) -> None:
         """One whole reading, checked in itself and against the one before.
 
-        Also before anything is cancelled: what left the house a moment ago may have told nobody yet.
+        Before anything is cancelled the ERP itself is asked: what left the house a moment ago may have told nobody yet.
         """
         if not self._unheard("fulfillment") and not self._asked_to_cancel():
             return
         told = self._as_told()
         self._heard("fulfillment")  # before the look: what comes during it is looked at again
-        if told is not None:
+        if told is not None and not self._asked_to_cancel():
             self._take(told)
             return
 

@@ -17,7 +17,7 @@ from api.answers import Found, OrderAnswer, found, not_found, order_answer, orde
 from api.auth import Portal
 from api.backing import Backing, Base
 from api.body import json_body, read_model
-from api.errors import ErrorAnswer, Refusal, away
+from api.errors import RETRY_AFTER, ErrorAnswer, Refusal, away
 from api.examples import CANCEL_EXAMPLES
 from commerce.documents import CancelRequest, Stage
 from commerce.model import Model
@@ -130,7 +130,7 @@ async def ask_goods(
 ) -> Told | None:
     """An update of the run of an order's goods; the same words again are the same update. None: there is no such run.
 
-    Raises Refusal: 409 where the run refuses, 503 when the ERP does not answer in time; then the request is kept.
+    Raises Refusal: 409 where the run refuses, 503 when the ERP does not answer in time; it may still be carried out.
     """
     handle = (await backing.engine.runs()).goods(key)
     update_id = hashlib.sha256(f"{type(asked).__name__} {asked.model_dump_json()}".encode()).hexdigest()[:40]
@@ -141,7 +141,9 @@ async def ask_goods(
         reason = err.cause.message if isinstance(err.cause, ApplicationError) else str(err.cause)
         raise Refusal(409, "too-late", f"order {key}: {reason}") from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
-        raise away("the ERP", "the request is kept and carried out when it answers") from None
+        said = f"order {key}: no answer in time, because the ERP is away or no worker runs"
+        remedy = "it may still be carried out; the same request again is the same one, not a second"
+        raise Refusal(503, "unavailable", f"{said}; {remedy}", headers={"Retry-After": str(RETRY_AFTER)}) from None
     except RPCError as err:
         if err.status is not RPCStatusCode.NOT_FOUND:
             raise

@@ -80,6 +80,8 @@ class FulfillmentState(ParkingWorkflow):
         self._transfers = so_far.transfers
         self._to_cancel: list[CancelRequest] = []
         self._beside: list[asyncio.Task[None]] = []
+        self._keeping = asyncio.Lock()
+        self._kept: Fulfillment | None = None  # the reading that the ledger's view shows
         # The first look needs no hint: what happened before the run began told nobody.
         self._hints = {"fulfillment": 1, "parcel": 1}
         self._hints_heard: dict[str, int] = {}
@@ -97,6 +99,12 @@ class FulfillmentState(ParkingWorkflow):
     def _key_of(self, what: str, count: int) -> str:
         """The key of a write that a person asked for: another run of the same goods must not take it for done."""
         return f"{self._key}:{what}:{workflow.info().workflow_start_time:%Y%m%d%H%M%S}-{count}"
+
+    def _why_not_give_up(self) -> str:
+        return (
+            "what has left the house cannot be undone; cancel what has not with `starter.py cancel`, then decide this "
+            "case by retry, or by skip where it may be left out"
+        )
 
     def _stage_shown(self) -> str:
         return self._shown[0]

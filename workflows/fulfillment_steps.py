@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
         TrackView,
     )
     from activities.roles import Notify, TellPortal
-    from commerce.documents import CancelRequest
+    from commerce.documents import CancelRequest, Decision
     from commerce.fulfillment import ZERO, Fulfillment, LineProgress, Shipment, State
     from commerce.goods import goods
     from commerce.money import Money, rounded
@@ -65,8 +65,9 @@ class FulfillmentSteps(FulfillmentState):
             State.DELIVERED: "everything was delivered",
         }.get(state, f"{self._goods_plan.delivery_days:g} days passed since the last shipment")
         self._note("did", f"ended: {self._reason}")
-        view = self.view().model_copy(update={"ended": True})
-        await self._control(FulfillmentControl.keep, view, f"keep {self._key}")
+        async with self._keeping:
+            view = self.view().model_copy(update={"ended": True})
+            await self._control(FulfillmentControl.keep, view, f"keep {self._key}")
         self._show(view.state.value, "")
         await workflow.wait_condition(workflow.all_handlers_finished)
         return view
@@ -296,10 +297,33 @@ class FulfillmentSteps(FulfillmentState):
             self._hints["parcel"] = self._hints.get("parcel", 0) + 1
 
     async def _keep(self) -> None:
-        """The ledger's lists are as fresh as the last change."""
-        view = self.view()
-        self._show(view.state.value, view.waiting_on)
-        await self._control(FulfillmentControl.keep, view, f"keep {self._key}")
+        """The ledger's lists are as fresh as the last change. One at a time: an older view never comes last."""
+        async with self._keeping:
+            view = self.view()
+            self._kept = self._reading
+            self._show(view.state.value, view.waiting_on)
+            await self._control(FulfillmentControl.keep, view, f"keep {self._key}")
+
+    def _keep_beside(self) -> None:
+        self._kept = self._reading
+        self._beside = [*(task for task in self._beside if not task.done()), asyncio.create_task(self._keep())]
+
+    def _rests(self, system: str) -> None:
+        """What the ERP has told is shown while a system is waited for, such as goods that the shop was not told of."""
+        super()._rests(system)
+        if self._kept is not self._reading:
+            self._keep_beside()
+
+    async def _park(self, step: str, problem: Problem, *, may_skip: bool, family: str) -> Decision:
+        """Shown from the moment on when it waits, and again when it was decided: both run once this one has to wait."""
+        self._keep_beside()
+        try:
+            decision = await super()._park(step, problem, may_skip=may_skip, family=family)
+        except Skipped:
+            self._keep_beside()
+            raise
+        self._keep_beside()
+        return decision
 
     def _show(self, state: str, waiting_on: str) -> None:
         if (state, waiting_on) != self._shown:

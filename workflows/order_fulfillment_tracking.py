@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 
 with workflow.unsafe.imports_passed_through():
     from activities.changes import Reading
@@ -27,12 +27,14 @@ with workflow.unsafe.imports_passed_through():
         WriteShipment,
     )
     from commerce.documents import CancelRequest
+    from commerce.failures import Family
     from commerce.fulfillment import ZERO, Fulfillment, Portion, Shipment, State, Transfer, problems
     from commerce.quantities import Entry, Kind
     from commerce.totals import is_on_account
     from workflows.fulfillment_state import FulfillmentInput
     from workflows.fulfillment_steps import FulfillmentSteps
-    from workflows.parking import Problem, Skipped
+    from workflows.parking import Problem, Skipped, Stopped, family_of, problem_of
+    from workflows.profiles import swift_step
 
 
 @workflow.defn(name="OrderFulfillmentTracking")
@@ -45,20 +47,23 @@ class OrderFulfillmentTracking(FulfillmentSteps):
 
     @workflow.run
     async def run(self, given: FulfillmentInput) -> FulfillmentView:
-        await self._open()
-        while True:
-            await self._read_erp()
-            await self._cancel_what_was_asked()
-            self._follow_cancelled_lines()
-            await self._write_shipments()
-            await self._keep_parcels()
-            await self._look_at_parcels()
-            await self._tell()
-            await self._keep()
-            if self._ended():
-                return await self._close()
-            await self._wait_for_news()
-            self._leave_for_a_new_run()
+        try:
+            await self._open()
+            while True:
+                await self._read_erp()
+                await self._cancel_what_was_asked()
+                self._follow_cancelled_lines()
+                await self._write_shipments()
+                await self._keep_parcels()
+                await self._look_at_parcels()
+                await self._tell()
+                await self._keep()
+                if self._ended():
+                    return await self._close()
+                await self._wait_for_news()
+                self._leave_for_a_new_run()
+        except Stopped as stop:  # in the engine alone: nothing else stops the goods of an order
+            raise CancelledError(str(stop)) from None
 
     # ---- the steps, in order -----------------------------------------------------------------------------------------
 
@@ -196,12 +201,34 @@ class OrderFulfillmentTracking(FulfillmentSteps):
                 continue
             self._hear_of_parcels(shipment, found.news)
 
+    async def _request_transfer(self, task: RequestTransfer) -> Transfer:
+        """Who asks is told at once what the ERP refuses. What it cannot say now is asked again, and may park."""
+        step, plan = "request transfer", self._need_plan()
+        swift = swift_step(plan, plan.erp, f"{step}: {self._key}")
+        try:
+            return await self._call(ErpFulfillment.request_transfer, task, swift)
+        except ActivityError as err:
+            if family_of(err) in (Family.NEEDS_PERSON.value, Family.REJECTED.value):
+                refused = problem_of(err, step, plan.erp)
+                self._note("heard", f"a transfer from {task.source} was refused: {refused.came_back}")
+                raise ApplicationError(f"{refused.came_back}; {refused.do_next}", type="Impossible") from None
+        try:
+            return await self._do(step, plan.erp, ErpFulfillment.request_transfer, lambda: task, may_skip=True)
+        except Skipped as skipped:
+            self._skipped.append(str(skipped))
+            raise ApplicationError(str(skipped), type="Impossible") from None
+
     async def _wait_for_news(self) -> None:
         """Until a feed tells, a person decides, a promised day passes, or there was silence for long."""
         wait = self._next_look() - workflow.now()
         try:
             await workflow.wait_condition(
-                lambda: self._unheard("fulfillment", "parcel") or self._asked_to_cancel() or self._continue_now(),
+                lambda: (
+                    self._unheard("fulfillment", "parcel")
+                    or self._asked_to_cancel()
+                    or self._continue_now()
+                    or self._ended()  # what ran beside, such as a case about money, was all that was left
+                ),
                 timeout=max(wait, timedelta(seconds=1)),
                 timeout_summary="look without being told",
             )
@@ -236,12 +263,8 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         """Goods from another warehouse. The run sees their arrival at the ERP, and that the order goes on."""
         self._transfers += 1
         skus = {line.line: line.sku for line in self._lines()}
-        made: Transfer = await self._do(
-            "request transfer",
-            self._need_plan().erp,
-            ErpFulfillment.request_transfer,
-            partial(
-                RequestTransfer,
+        made = await self._request_transfer(
+            RequestTransfer(
                 key=self._key_of("transfer", self._transfers),
                 order_key=self._key,
                 source=asked.source,
@@ -251,7 +274,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
                 ),
                 needed_by=asked.needed_by,
                 reason=f"{asked.reason} ({asked.by})",
-            ),
+            )
         )
         self._note("did", f"{asked.by} asked for transfer {made.number} from {asked.source}: {asked.reason}")
         self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1

@@ -1,12 +1,16 @@
 """From a booked order to goods at the door: shop, customer and portal follow the ERP, once for each shipment."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import CancelledError
 
 from activities.fulfillment import FulfillmentView
+from activities.ledger.fulfillment import FulfillmentBook
 from commerce.documents import CancelRequest, Case, Decision, DecisionKind, Stage
 from commerce.fulfillment import State
 from tests.flow.orders import portal_order
@@ -131,6 +135,49 @@ async def test_an_erp_that_is_away_in_the_middle_of_a_split_shipment_loses_nothi
     assert len(await shipments(world, key)) == 2
 
 
+async def test_goods_that_the_shop_does_not_take_are_shown_and_late_meanwhile(world: World) -> None:
+    key = await bought(world, ("HF-1001", 2))
+    book = FulfillmentBook(world.ledger.engine)
+
+    async def told() -> list[str]:
+        found = await book.late(datetime.now(UTC), write_back=timedelta(0), delivery=timedelta(days=1))
+        return [late.what for late in found if late.order_key == key]
+
+    async def is_late() -> bool:
+        return await told() == ["shipped but not written back"]
+
+    async with world.faults("magento", DOWN | {"match": {"method": "POST", "path": r"/order/\d+/ship$"}}):
+        await world.act("salesforce", "ship", order=key)
+        await world.wait_until(is_late, within=WITHIN, what=f"{key} is listed while the shop is away")
+        kept = await book.view(key)
+        assert kept is not None
+        assert (kept.state, kept.shipments[0].written_back) == (State.DISPATCHED, False)
+    await goods(world, key, written(1), "the shipment is in the shop")
+    await world.wait_until(lambda: _none(told), within=WITHIN, what=f"{key} is late no more")
+
+
+async def test_goods_that_are_cancelled_in_the_engine_end_there_and_leave_no_case_open(world: World) -> None:
+    key = await bought(world, ("HF-1001", 2))
+
+    async def is_open() -> bool:
+        return bool(await world.ledger.open_cases(order_key=key))
+
+    async with world.faults(
+        "magento", {"kind": "status", "status": 400, "match": {"method": "POST", "path": r"/order/\d+/ship$"}}
+    ):
+        await world.act("salesforce", "ship", order=key)
+        await world.wait_until(is_open, within=WITHIN, what=f"{key} is parked")
+        await world.runs.goods(key).cancel()
+        with pytest.raises(WorkflowFailureError) as ended:
+            await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
+    assert isinstance(ended.value.cause, CancelledError)
+    assert not await is_open()
+
+
+async def _none(told: Callable[[], Awaitable[list[str]]]) -> bool:
+    return not await told()
+
+
 async def test_what_is_open_is_cancelled_and_its_money_named_to_a_person(world: World) -> None:
     key = await bought(world, ("HF-1001", 3))
     await world.act("salesforce", "ship", order=key, lines=[{"sku": "HF-1001", "quantity": 1}])
@@ -140,8 +187,12 @@ async def test_what_is_open_is_cancelled_and_its_money_named_to_a_person(world: 
     case = await parked(world, key)
     assert case.step == "refund what was cancelled"
     assert str(case.amount) == "94.01 EUR"
-    await decide(world, case, DecisionKind.SKIP)
+    assert not case.may_give_up, "what has left the house cannot be undone"
+    with pytest.raises(WorkflowUpdateFailedError):
+        await decide(world, case, DecisionKind.GIVE_UP)
     await world.act("carrier", "deliver", order=key)
+    await goods(world, key, lambda view: view.state is State.DELIVERED, "has arrived, and waits for the decision alone")
+    await decide(world, case, DecisionKind.SKIP)
     result = await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
     assert (result.state, len(result.skipped)) == (State.DELIVERED, 1)
     assert result.lines[0].cancelled == 2

@@ -182,8 +182,12 @@ async def _ended(backing: Backing, view: OrderView, known: KnownOrder) -> OrderA
     """An order whose checkout has ended, with its goods as they were last kept."""
     answer = order_answer(backing, view, await _open_cases(backing, known.key), known)
     goods = await FulfillmentBook(backing.ledger.engine).view(known.key)
-    if goods is None or goods.ended or answer.cases:
+    if goods is None or answer.cases:
         return answer.model_copy(update={"goods": goods})
+    if goods.ended:
+        return answer.model_copy(
+            update={"goods": goods, "next": f"The goods have ended as {goods.state.value}: {goods.reason}."}
+        )
     waiting = f", waiting for {goods.waiting_on}" if goods.waiting_on else ""
     return answer.model_copy(update={"goods": goods, "next": f"The goods are {goods.state.value}{waiting}."})
 

@@ -53,6 +53,12 @@ class Refusal(Exception):
         self.details = details
         self.headers = headers or {}
 
+    def by_field(self) -> dict[str, str]:
+        """What is wrong with each field, for a form that shows it beside the field; empty where no field is named."""
+        if self.code == "invalid" and self.details:
+            return {each["field"]: each["message"] for each in self.details}
+        return {self.field: self.message.removeprefix(f"{self.field}: ")} if self.field else {}
+
 
 class ErrorBody(BaseModel):
     code: str = Field(description="A stable word for programs", examples=["invalid"])

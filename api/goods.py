@@ -8,8 +8,8 @@ from pydantic import Field
 
 from activities.fulfillment import AskTransfer
 from activities.ledger.fulfillment import FulfillmentBook, Late
-from api.auth import Approver, Operator
-from api.backing import Base
+from api.auth import Approver, Caller, Operator
+from api.backing import Backing, Base
 from api.body import json_body, read_model
 from api.errors import ErrorAnswer, Refusal
 from api.examples import TRANSFER_EXAMPLES
@@ -20,12 +20,20 @@ from commerce.order import Quantity
 from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 
 router = APIRouter(tags=["goods"])
+MOST_MINUTES, MOST_DAYS = 525_600, 3_650
 
 
 class LateOrders(Model):
     """Oldest first. An order may stand here for more than one reason."""
 
     late: tuple[Late, ...]
+
+
+class LateLimits(Model):
+    """From when on something is late that nobody promised for a day."""
+
+    write_back_minutes: float = Field(default=30, ge=0, le=MOST_MINUTES)
+    delivery_days: float = Field(default=5, ge=0, le=MOST_DAYS)
 
 
 class TransferBody(Model):
@@ -40,14 +48,25 @@ class TransferBody(Model):
 async def late(
     backing: Base,
     caller: Operator,
-    write_back_minutes: Annotated[float, Query(ge=0, description="How long a shipment may take to the shop")] = 30,
-    delivery_days: Annotated[float, Query(ge=0, description="How long a parcel may take to the door")] = 5,
+    write_back_minutes: Annotated[
+        float, Query(ge=0, le=MOST_MINUTES, description="How long a shipment may take to the shop")
+    ] = 30,
+    delivery_days: Annotated[
+        float, Query(ge=0, le=MOST_DAYS, description="How long a parcel may take to the door")
+    ] = 5,
 ) -> LateOrders:
-    book = FulfillmentBook(backing.ledger.engine)
-    found = await book.late(
-        datetime.now(UTC), write_back=timedelta(minutes=write_back_minutes), delivery=timedelta(days=delivery_days)
+    limits = LateLimits(write_back_minutes=write_back_minutes, delivery_days=delivery_days)
+    return LateOrders(late=tuple(await late_orders(backing, caller, limits)))
+
+
+async def late_orders(backing: Backing, caller: Caller, limits: LateLimits) -> list[Late]:
+    """What is late among the orders that the caller may see, oldest first."""
+    found = await FulfillmentBook(backing.ledger.engine).late(
+        datetime.now(UTC),
+        write_back=timedelta(minutes=limits.write_back_minutes),
+        delivery=timedelta(days=limits.delivery_days),
     )
-    return LateOrders(late=tuple(one for one in found if caller.sees(one.store)))
+    return [one for one in found if caller.sees(one.store)]
 
 
 class Following(Model):
@@ -80,9 +99,13 @@ async def follow(store: str, number: str, backing: Base, caller: Operator) -> Fo
 async def transfer(store: str, number: str, request: Request, backing: Base, caller: Approver) -> Transfer:
     """The same request again is the same transfer. Its arrival is seen by the order's run, which goes on then."""
     caller.require_store(store)
-    body = await read_model(request, TransferBody)
+    return await request_transfer(backing, caller, f"{store}:{number}", await read_model(request, TransferBody))
+
+
+async def request_transfer(backing: Backing, caller: Caller, key: str, body: TransferBody) -> Transfer:
+    """Raises Refusal: 409 where no run follows the goods or it refuses, 503 when the ERP does not answer in time."""
     asked = AskTransfer(by=caller.name, **body.model_dump())
-    made = await ask_goods(backing, f"{store}:{number}", OrderFulfillmentTracking.transfer, asked)
+    made = await ask_goods(backing, key, OrderFulfillmentTracking.transfer, asked)
     if made is None:
-        raise Refusal(409, "no-goods", f"no run follows the goods of order {store}:{number}")
+        raise Refusal(409, "no-goods", f"no run follows the goods of order {key}")
     return made

@@ -99,6 +99,7 @@ class FulfillmentBook:
     async def late(self, now: datetime, *, write_back: timedelta, delivery: timedelta) -> list[Late]:
         """What is late at `now`, oldest first. `write_back` and `delivery`: how long shop and door may take."""
         table = t.fulfillments
+        order = (t.orders.c.key, t.orders.c.store, t.orders.c.number, t.orders.c.amount_minor, t.orders.c.currency)
         found: list[Late] = []
         lists: tuple[tuple[Lateness, Any, Any], ...] = (
             ("promised but not shipped", table.c.promised_on, table.c.promised_on < now.date()),
@@ -108,7 +109,7 @@ class FulfillmentBook:
         async with transaction(self._engine) as db:
             for what, since, condition in lists:
                 query: Select[Any] = (
-                    select(t.orders, table.c.state, table.c.waiting_on, since.label("since"))
+                    select(*order, table.c.state, table.c.waiting_on, since.label("since"))
                     .join(t.orders, t.orders.c.key == table.c.order_key)
                     .where(condition, table.c.ended_at.is_(None))
                     .order_by(since)

@@ -10,23 +10,20 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from api.answers import OrderAnswer, order_now
 from api.auth import caller_of
 from api.backing import Backing
-from api.body import as_model
-from api.console import cases
+from api.console import cases, goods, order
 from api.console import session as sessions
 from api.console.forms import read_form
 from api.console.numbers import count
 from api.console.session import COOKIE, Session
-from api.errors import FORESEEN, Refusal, refusal_of
-from api.orders import CancelBody, cancel_order, search_orders
+from api.errors import FORESEEN, refusal_of
+from api.goods import LateLimits, late_orders
+from api.orders import search_orders
 from api.pages import page
 from api.parked import seen_cases
 from api.reconciliations import MOST, last_report
-from commerce.documents import CLOSED_STAGES, CancelRequest
 
-_PLAIN = {"decided": "The decision was taken and the order goes on.", "cancelled": "The order is being undone."}
 Page = Callable[[Request, Backing, Session], Awaitable[Response]]
 
 
@@ -83,8 +80,10 @@ def console(backing: Backing) -> Starlette:
             Route("/logout", signed_in(_sign_out), methods=["POST"]),
             Route("/", signed_in(_overview)),
             Route("/orders", signed_in(_search)),
-            Route("/orders/{store}/{number}", signed_in(_order)),
-            Route("/orders/{store}/{number}/cancel", signed_in(_cancel), methods=["POST"]),
+            Route("/orders/{store}/{number}", signed_in(order.one)),
+            Route("/orders/{store}/{number}/cancel", signed_in(order.cancel), methods=["POST"]),
+            Route("/orders/{store}/{number}/transfers", signed_in(order.transfer), methods=["POST"]),
+            Route("/late", signed_in(goods.late)),
             Route("/parked", signed_in(cases.parked)),
             Route("/parked", signed_in(cases.retry), methods=["POST"]),
             Route("/parked/{case_id:path}", signed_in(cases.case)),
@@ -103,12 +102,14 @@ def console(backing: Backing) -> Starlette:
 async def _overview(_: Request, backing: Backing, session: Session) -> Response:
     numbers = await count(backing, session.caller)
     open_cases = await seen_cases(backing, session.caller)
+    late = await late_orders(backing, session.caller, LateLimits())
     return page(
         "overview.html",
         session=session,
         now=datetime.now(UTC),
         numbers=numbers,
         cases=open_cases,
+        late=len({one.order_key for one in late}),
         ui=backing.settings.api.temporal_ui.rstrip("/"),
         namespace=backing.engine.namespace,
     )
@@ -120,41 +121,6 @@ async def _search(request: Request, backing: Backing, session: Session) -> Respo
     if len(orders) == 1 and asked:
         return RedirectResponse(f"/console/orders/{orders[0].store}/{quote(orders[0].number, safe='')}", 303)
     return page("orders.html", session=session, asked=asked, orders=orders, now=datetime.now(UTC))
-
-
-async def _order(request: Request, backing: Backing, session: Session) -> Response:
-    store, number = request.path_params["store"], request.path_params["number"]
-    session.caller.require_store(store)
-    answer = await order_now(backing, store, number)
-    return _order_page(request, session, answer)
-
-
-def _order_page(
-    request: Request, session: Session, answer: OrderAnswer, *, problem: str = "", status: int = 200
-) -> Response:
-    return page(
-        "order.html",
-        status=status,
-        session=session,
-        order=answer,
-        ended=answer.stage in CLOSED_STAGES,
-        now=datetime.now(UTC),
-        done=_PLAIN.get(request.query_params.get("done", ""), ""),
-        problem=problem,
-    )
-
-
-async def _cancel(request: Request, backing: Backing, session: Session) -> Response:
-    store, number = request.path_params["store"], request.path_params["number"]
-    session.caller.require_store(store)
-    form = await read_form(request, session)
-    try:
-        body = as_model({"reason": form.get("reason", "")}, CancelBody)
-        await cancel_order(backing, store, number, CancelRequest(by=session.caller.name, reason=body.reason))
-    except Refusal as refusal:
-        answer = await order_now(backing, store, number)
-        return _order_page(request, session, answer, problem=refusal.message, status=refusal.status)
-    return RedirectResponse(f"/console/orders/{store}/{quote(number, safe='')}?done=cancelled", 303)
 
 
 async def _reconciliation(_: Request, backing: Backing, session: Session) -> Response:

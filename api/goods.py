@@ -82,11 +82,15 @@ class Following(Model):
 async def follow(store: str, number: str, backing: Base, caller: Operator) -> Following:
     """What is missing in the shop is written, what is there is left as it is. A run that has ended begins again."""
     caller.require_store(store)
-    key = f"{store}:{number}"
+    await follow_again(backing, f"{store}:{number}")
+    return Following(order_key=f"{store}:{number}")
+
+
+async def follow_again(backing: Backing, key: str) -> None:
+    """Raises Refusal (409) for an order whose checkout has handed nothing over."""
     if not await FulfillmentBook(backing.ledger.engine).is_handed_over(key):
         raise Refusal(409, "no-goods", f"no checkout has handed over the goods of order {key}; see its state first")
     await (await backing.engine.runs()).follow_goods(key)
-    return Following(order_key=key)
 
 
 @router.post(

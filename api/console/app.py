@@ -83,6 +83,7 @@ def console(backing: Backing) -> Starlette:
             Route("/orders/{store}/{number}", signed_in(order.one)),
             Route("/orders/{store}/{number}/cancel", signed_in(order.cancel), methods=["POST"]),
             Route("/orders/{store}/{number}/transfers", signed_in(order.transfer), methods=["POST"]),
+            Route("/orders/{store}/{number}/follow", signed_in(order.follow), methods=["POST"]),
             Route("/late", signed_in(goods.late)),
             Route("/parked", signed_in(cases.parked)),
             Route("/parked", signed_in(cases.retry), methods=["POST"]),

@@ -14,7 +14,7 @@ from api.body import as_model
 from api.console.forms import read_form
 from api.console.session import Session
 from api.errors import Refusal
-from api.goods import TransferBody, request_transfer
+from api.goods import TransferBody, follow_again, request_transfer
 from api.orders import CancelBody, cancel_order
 from api.pages import page
 from commerce.documents import CLOSED_STAGES, CancelRequest, Stage
@@ -25,6 +25,7 @@ _DONE = {
     "decided": "The decision was taken and the order goes on.",
     "cancelled": "The order is being undone.",
     "goods-cancelled": "What has not left the house is being cancelled.",
+    "followed": "The ERP is read and every shipment is looked for in the shop again. Open this page anew in a moment.",
     "transfer": "The transfer was requested. It shows here as soon as the ERP was read again.",
 }
 _LINE = "line:"  # before a line's id: the field with its quantity
@@ -60,6 +61,14 @@ async def transfer(request: Request, backing: Backing, session: Session) -> Resp
         answer = await order_now(backing, store, number)
         return _page(backing, session, answer, refused=refusal, form="transfer", given=form)
     return _back(store, number, "transfer")
+
+
+async def follow(request: Request, backing: Backing, session: Session) -> Response:
+    store, number = request.path_params["store"], request.path_params["number"]
+    session.caller.require_store(store)
+    await read_form(request, session)
+    await follow_again(backing, f"{store}:{number}")
+    return _back(store, number, "followed")
 
 
 def _transfer(form: dict[str, str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from commerce.order import Order
 from settings.model import Token
 from tests.api.desk import APPROVER, GERMAN, OPERATOR, Served, an_order, no_engine, served, settings_for
 from tests.api.test_console import form_secret, signed_in
+from workflows.names import fulfillment_id
 
 NOW = datetime.now(UTC)
 AMOUNT = Money(minor=9984, currency="EUR")
@@ -179,6 +180,21 @@ async def test_what_is_wrong_in_a_transfer_stands_beside_its_field_and_what_was_
     assert beside is not None
     assert said in beside[1]
     assert 'value="Hamburg"' in reply.text
+
+
+async def test_an_operator_has_the_goods_looked_at_again_with_a_form_of_the_session(
+    api: Served, ledger: Ledger, fresh_number: str
+) -> None:
+    kept = await with_goods(ledger, fresh_number, state=State.DELIVERED, ended=True, reason="everything was delivered")
+    path = f"/console/orders/de/{fresh_number}"
+    async with signed_in(api, OPERATOR) as browser:
+        assert (await browser.post(f"{path}/follow", data={"form_secret": "0" * 64})).status_code == 403
+        assert await api.backing.engine.look(fulfillment_id(kept.order_key)) is None
+        secret = form_secret((await browser.get(path)).text)
+        done = await browser.post(f"{path}/follow", data={"form_secret": secret})
+        assert done.status_code == 303
+        assert "looked for in the shop again" in (await browser.get(done.headers["location"])).text
+    assert await api.backing.engine.look(fulfillment_id(kept.order_key)) is not None, "a run follows them"
 
 
 async def test_what_is_late_is_told_oldest_first_with_money_and_only_of_own_stores(

@@ -18,6 +18,7 @@ from temporalio.exceptions import ApplicationError
 from activities.changes import Change, Detailed, Feeds, Follow, LatePaymentInput, Reading, RunRefused, Source
 from activities.control import TellOperators
 from activities.gate import HELD, gate
+from activities.ledger.inbox import Inbox
 from activities.ledger.quarantine import QuarantineBook
 from activities.ledger.store import Ledger, Notification
 from activities.steps import ending
@@ -75,6 +76,7 @@ class FeedActivities(Feeds):
     ) -> None:
         self._ledger = ledger
         self._quarantined = QuarantineBook(ledger.engine)
+        self._inbox = Inbox(ledger.engine)
         self._runs = runs
         self._sources = sources
         self._every = every
@@ -104,10 +106,12 @@ class FeedActivities(Feeds):
         end = clock() + TURN.total_seconds()
         while clock() < end and not ending():
             try:
-                passed += await self._drain_inbox(source)
+                if await self._inbox.waits(source.system, source.name):
+                    passed += await self._drain_inbox(source)
                 if clock() >= sweep_at:
                     passed += await self._sweep(source)
-                    await self._tell_of_quarantine(source)
+                    if await self._inbox.is_untold(source.system):
+                        await self._tell_of_quarantine(source)
                     pause = self._pace(source)
                     sweep_at = clock() + pause
             except SystemFailure as failure:
@@ -185,9 +189,11 @@ class FeedActivities(Feeds):
             passed = sum([await self._pass_on_once(source, one) for one in told])
             gone = change is None and notification.releases  # a person waits for what becomes of it
             await self._ledger.settle_notification(notification.id, quarantine=GONE if gone else "")
+            self._inbox.changed()
             return passed
         # The sweep still finds what changed; the notification itself is for a person to look at.
         await self._ledger.settle_notification(notification.id, quarantine=unreadable)
+        self._inbox.changed()
         return None
 
     async def _detailed(self, source: Source, changes: Sequence[Change]) -> Sequence[Change]:
@@ -275,6 +281,7 @@ class FeedActivities(Feeds):
     async def _quarantine(self, source: Source, change: Change, reason: str) -> None:
         body = change.model_dump_json().encode()
         await self._quarantined.put(source.system, source.name, change.order_key, body, reason)
+        self._inbox.changed()
 
     async def _tell_of_quarantine(self, source: Source) -> None:
         """One message for all that is new in the system's quarantine; tried again until somebody was told."""

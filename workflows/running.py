@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair
-from temporalio.exceptions import ActivityError, ApplicationError, RetryState, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, RetryState, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as StepTimeout
 
 with workflow.unsafe.imports_passed_through():
@@ -105,7 +105,7 @@ class StepRunning:
         """Like `_control`, beside the workflow itself where our memory answers at once."""
         try:
             return await workflow.execute_local_activity_method(method, task, **quick_control_step(summary))
-        except ActivityError as err:
+        except FailureError as err:  # what such a step raised comes bare, only its time-out as ActivityError
             if is_cancelled_exception(err):
                 raise
         return await self._control(method, task, summary)

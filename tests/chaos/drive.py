@@ -76,13 +76,20 @@ class Drive:
         """All of it. When no order begins or ends for `patience` seconds it stays so, and the verdict names it."""
         deciding = asyncio.create_task(self.operator.run())
         playing = asyncio.create_task(self._play())
+        clock = asyncio.get_running_loop().time
         try:
-            standing = (0, 0)
+            standing, since = (0, 0), clock()
             while not playing.done():
-                await asyncio.wait({playing}, timeout=patience)
-                before, standing = standing, (self.begun, self.ended)
-                if not playing.done() and standing == before:
-                    self.oddities.append(f"no order began or ended for {patience:.0f} s")
+                await asyncio.wait({playing}, timeout=LOOK_LONGEST)
+                if (self.begun, self.ended) != standing:
+                    standing, since = (self.begun, self.ended), clock()
+                elif not playing.done() and clock() - since > patience:
+                    stuck = [
+                        f"{course.key or course.asked.title} ({course.stage or 'not known'})"
+                        for course in self.courses
+                        if not course.ended
+                    ]
+                    self.oddities.append(f"no order began or ended for {patience:.0f} s; open: {', '.join(stuck)}")
                     playing.cancel()
                     await asyncio.wait({playing})
             if not playing.cancelled():

@@ -40,7 +40,7 @@ from tests.chaos.portal import Api, Buyers
 from tests.chaos.stage import Killer, standing
 from tests.chaos.systems import Systems
 
-STALLED_SECONDS = 240.0  # without an order that begins or ends: the run is over
+STALLED_SECONDS = 180.0  # without an order that begins or ends: the run is over
 AT_ONCE = 24
 REST_SECONDS, REST_WITHIN = 2.0, 60.0
 TELL_EVERY = 5.0

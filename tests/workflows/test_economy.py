@@ -1,7 +1,9 @@
 """The plain way is short, and what it saves is not paid for when a system or our own memory is away."""
 
 import asyncio
+import contextlib
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -105,6 +107,43 @@ async def test_a_memory_that_does_not_answer_holds_an_order_up_and_fails_no_work
     assert (result.outcome, result.handed_over) == (Stage.COMPLETED, True)
     found = await events(world, order.key)
     assert found["WORKFLOW_TASK_FAILED"] + found["WORKFLOW_TASK_TIMED_OUT"] == 0
+
+
+@contextlib.asynccontextmanager
+async def refusing(world: World) -> AsyncIterator[None]:
+    """Our memory answers at once that it cannot write, as it does in the seconds of a fail-over."""
+    async with world.ledger.engine.begin() as db:
+        await db.execute(
+            sa.text(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'read-only' USING ERRCODE = '25006'; END $$"
+            )
+        )
+        await db.execute(sa.text("CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON orders EXECUTE FUNCTION refuse()"))
+    try:
+        yield
+    finally:
+        async with world.ledger.engine.begin() as db:
+            await db.execute(sa.text("DROP FUNCTION refuse CASCADE"))
+
+
+async def test_a_memory_that_refuses_holds_an_order_up_and_ends_no_run(world: World) -> None:
+    order = portal_order()
+    async with refusing(world):
+        placing = asyncio.create_task(world.place(order, within=60))
+        await world.is_at(order.key, "control.open_order")
+        assert not placing.done()
+    assert (await placing).payment_link
+    async with world.faults("mail", {"kind": "down"}):
+        await world.pay(order.key)
+        await world.is_billed(order.key)
+        await world.bill(order.key)
+        await world.is_at(order.key, "notify.customer")
+        async with refusing(world):
+            await world.set_faults("mail")
+            await world.is_at(order.key, "control.close_order")
+    result = await world.ends(order.key)
+    assert (result.outcome, result.handed_over) == (Stage.COMPLETED, True)
 
 
 async def test_only_a_fresh_reading_of_the_orders_own_entry_is_believed(world: World) -> None:

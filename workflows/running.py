@@ -105,7 +105,7 @@ class StepRunning:
         """Like `_control`, beside the workflow itself where our memory answers at once."""
         try:
             return await workflow.execute_local_activity_method(method, task, **quick_control_step(summary))
-        except FailureError as err:  # what such a step raised comes bare, only its time-out as ActivityError
+        except FailureError as err:  # now as ActivityError, now bare: the SDK does both, and a replay may do the other
             if is_cancelled_exception(err):
                 raise
         return await self._control(method, task, summary)

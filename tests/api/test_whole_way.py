@@ -63,7 +63,7 @@ async def test_an_order_is_placed_paid_and_completed_with_one_document_of_each_k
     returned = await working.get(f"/v1/return/de/{order['number']}?outcome=success", "")
     assert returned.status_code == 200
     assert "being confirmed" in returned.text
-    await until(working, order, lambda now: now["stage"] == "billing")
+    await until(working, order, lambda now: "billing order" in [made["kind"] for made in now["documents"]])
     await in_thread(lambda: stand.sandbox.act("salesforce", "run-invoices"))
     done = await until(working, order, lambda now: now["result"] is not None)
     assert done["stage"] == "completed"

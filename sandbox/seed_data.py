@@ -40,6 +40,8 @@ class Article:
     kind: str = "simple"  # simple, virtual, configurable, bundle
     parent: str | None = None  # of a configurable's variant or a bundle's part
     in_erp: bool = True
+    separately: bool = False  # a bundle whose parts leave as they come
+    fixed_price: bool = False  # a bundle that costs what it says, not what its parts cost; a kit in the ERP
 
 
 ARTICLES = (
@@ -58,6 +60,12 @@ ARTICLES = (
     Article("HF-3000", "Frühstücks-Set", Decimal("35.00"), kind="bundle"),
     Article("HF-3000-A", "Teller, 4 Stück", Decimal("20.00"), parent="HF-3000"),
     Article("HF-3000-B", "Becher, 4 Stück", Decimal("15.00"), parent="HF-3000"),
+    Article("HF-3100", "Büro-Set", Decimal("42.00"), kind="bundle", separately=True),
+    Article("HF-3100-A", "Klemmleuchte", Decimal("30.00"), parent="HF-3100"),
+    Article("HF-3100-B", "Kabelbox", Decimal("12.00"), parent="HF-3100"),
+    Article("HF-3200", "Kerzen-Kiste", Decimal("29.00"), kind="bundle", fixed_price=True),
+    Article("HF-3200-A", "Stumpenkerze, 6 Stück", Decimal("18.00"), parent="HF-3200"),
+    Article("HF-3200-B", "Kerzenteller", Decimal("14.00"), parent="HF-3200"),
     Article("HF-4001", "Pflegeanleitung (PDF)", Decimal("3.00"), kind="virtual"),
     Article("HF-9999", "Messemuster, nicht im ERP", Decimal("9.00"), in_erp=False),
 )

@@ -126,8 +126,10 @@ class MagentoSettings(BaseModel):
         default_factory=lambda: {"dhl": "dhl", "ups": "ups", "fedex": "fedex", "usps": "usps"},
         description="The shop's carrier code by the ERP's carrier in lower case; others are custom",
     )
-    bundles_ship: Literal["separately", "together"] = Field(
-        default="separately", description="How the shop's bundles are set to ship: part by part, or whole"
+    bundles_ship: Literal["as-set", "separately", "together"] = Field(
+        default="as-set",
+        description="How the shop's bundles leave. as-set: the shop is asked for each bundle's own setting "
+        "(shipment_type, with the permission to read products); else all of them part by part, or as a whole",
     )
     webhook_public_key: str = Field(default="", description="Public key (PEM) of the shop's webhook signatures")
 

@@ -42,7 +42,10 @@ def shipment_of(order: Statement, items: Sequence[Row], row: Row, *, prefix: str
 
 
 def _pieces(items: Sequence[Row], shipped: Sequence[Row]) -> Iterator[Piece]:
-    """Each row once. A bundle that was shipped as a whole brings its parts, also where the shop does not list them."""
+    """Each row once. A bundle that was shipped as a whole brings its parts, also where the shop does not list them.
+
+    Where it was shipped part by part, the shop lists its own row too, with quantity 1: there its parts count.
+    """
     known = {text(item, "item_id"): item for item in items}
     quantities: dict[str, Decimal] = {}
     for row in shipped:
@@ -50,11 +53,18 @@ def _pieces(items: Sequence[Row], shipped: Sequence[Row]) -> Iterator[Piece]:
         quantities[line] = quantities.get(line, ZERO) + number(row, "qty")
     for line, quantity in list(quantities.items()):
         parts = [item for item in items if text(item, "parent_item_id") == line]
-        is_bundle = text(known.get(line, {}), "product_type") == "bundle"
-        if is_bundle and not any(text(part, "item_id") in quantities for part in parts):
-            ordered = number(known[line], "qty_ordered")
-            quantities |= {text(part, "item_id"): quantity * number(part, "qty_ordered") / ordered for part in parts}
+        if text(known.get(line, {}), "product_type") != "bundle":
+            continue
+        of_one = {
+            text(part, "item_id"): number(part, "qty_ordered") / number(known[line], "qty_ordered") for part in parts
+        }
+        if any(part in quantities for part in of_one):
+            quantities[line] = min(quantities.get(part, ZERO) / number_ for part, number_ in of_one.items())
+        else:
+            quantities |= {part: quantity * number_ for part, number_ in of_one.items()}
     for line, quantity in quantities.items():
+        if not quantity:
+            continue
         item = known.get(line, {})
         parts_cost = any(number(part, "price") for part in items if text(part, "parent_item_id") == line)
         yield Piece(

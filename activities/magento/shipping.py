@@ -4,7 +4,8 @@ The shop knows no idempotency key: the ERP's shipment number in the shipment's c
 adopted when it holds the same goods, completed when tracks are missing, and a person's matter when it differs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,18 +22,19 @@ from activities.fulfillment import (
 )
 from activities.magento.activities import CANCELED_INVOICE, mentions
 from activities.magento.client import Filter, MagentoClient
-from activities.magento.fields import money, number, rows, text, whole
+from activities.magento.fields import flag, money, number, rows, text, whole
 from activities.magento.mapping import COMMENT, known_currency
+from activities.magento.rows import NotOneRow, bundles_of, held, item_of, priced_rows, said, sent_rows
 from activities.steps import step
 from activities.turns import Memory, Turns
 from commerce.documents import Document, DocumentKind
 from commerce.failures import Family, SystemFailure
-from commerce.fulfillment import Portion, Shipment
+from commerce.fulfillment import Shipment
 from commerce.text import require
 
 _ITEMS = (
-    "items[item_id,parent_item_id,product_type,sku,qty_ordered,qty_invoiced,qty_shipped,qty_refunded,qty_canceled,"
-    "is_virtual]"
+    "items[item_id,parent_item_id,product_id,product_type,sku,qty_ordered,qty_invoiced,qty_shipped,qty_refunded,"
+    "qty_canceled,is_virtual]"
 )
 _ORDER = f"entity_id,increment_id,state,status,relation_child_real_id,{_ITEMS}"
 _SHIPMENT = "entity_id,increment_id,order_id,comments[comment],items[order_item_id,qty],tracks[entity_id,track_number]"
@@ -42,7 +44,6 @@ _INVOICE = (
 # States in which the shop takes no shipment, and no invoice, from its own validators.
 NOT_SHIPPABLE = frozenset({"payment_review", "holded", "canceled", "closed"})
 NOT_INVOICEABLE = frozenset({"payment_review", "holded", "canceled", "closed"})
-ZERO = Decimal(0)
 AnyTask = LookAtShop | WriteShipment | InvoiceShipped
 Row = Mapping[str, Any]
 
@@ -92,7 +93,7 @@ class MagentoShipping(ShopFulfillment):
         tried = f"write shipment {shipment.number} for order {task.order_key}"
         looked_at = self._turns.now()
         order = await self._order(task, tried)
-        wanted = self._rows(order, shipment.portions, tried)
+        wanted = await self._sent_rows(task, order, tried)
         found = await self._our_shipment(task, wanted, order, tried)
         if found is None:
             self._may_ship(order, wanted, tried)
@@ -125,7 +126,8 @@ class MagentoShipping(ShopFulfillment):
         tried = f"invoice shipment {task.key} of order {task.order_key} in the shop"
         looked_at = self._turns.now()
         order = await self._order(task, tried)
-        wanted = self._rows(order, task.portions, tried)
+        with self._asking(tried):
+            wanted = priced_rows(order, task.portions)
         found = await self._our_invoice(task, wanted, order, tried)
         if found is not None:
             return self._invoice(found, task.key, adopted=True)
@@ -133,7 +135,7 @@ class MagentoShipping(ShopFulfillment):
         if state in NOT_INVOICEABLE:
             raise self._ask(tried, f"the order is {state} in the shop, where it takes no invoice")
         for item_id, quantity in wanted.items():
-            item = _item(order, item_id)
+            item = item_of(order, item_id)
             room = number(item, "qty_ordered") - number(item, "qty_invoiced") - number(item, "qty_canceled")
             if quantity > room:
                 raise self._ask(tried, f"{quantity} of {text(item, 'sku')} are to be invoiced, {room} are open there")
@@ -230,50 +232,59 @@ class MagentoShipping(ShopFulfillment):
             raise self._ask(tried, f"the shop's {what}s {names} carry the same number {key}")
         if not ours:
             return None
-        heads = {item_id for item_id in wanted if not text(_item(order, item_id), "parent_item_id")}
-        holds: dict[str, Decimal] = {}
-        for row in rows(ours[0], "items"):
-            item_id = text(row, "order_item_id")
-            if item_id in wanted or (item_id not in _stands_behind(order, heads) and not _is_bundle(order, item_id)):
-                holds[item_id] = holds.get(item_id, ZERO) + number(row, "qty")
+        holds = held(order, rows(ours[0], "items"), wanted)
         if holds != dict(wanted):
             name = text(ours[0], "increment_id")
             raise self._ask(
                 tried,
-                f"the shop's {what} {name} with our number holds {_said(order, holds)}, ours {_said(order, wanted)}",
+                f"the shop's {what} {name} with our number holds {said(order, holds)}, ours {said(order, wanted)}",
                 f"correct the shop's {what}, then decide 'retry' or 'skip'",
             )
         return ours[0]
 
     # ---- what is wanted ----------------------------------------------------------------------------------------------
 
-    def _rows(self, order: Row, portions: Sequence[Portion], tried: str) -> dict[str, Decimal]:
-        """Quantity by the shop's row. A bundle whose parts go together is addressed by its own row."""
-        if not portions:  # to the shop, no row means all of them
-            raise self._ask(tried, "nothing of it is a row of the shop's order")
-        wanted: dict[str, Decimal] = {}
-        for portion in portions:
-            if not _item(order, portion.line):
-                raise self._ask(tried, f"the ERP ships line {portion.line} ({portion.sku}), which the shop has not")
-            wanted[portion.line] = wanted.get(portion.line, ZERO) + portion.quantity
-        return self._together(order, wanted, tried) if self._settings.bundles_ship == "together" else wanted
+    async def _sent_rows(self, task: WriteShipment, order: Row, tried: str) -> dict[str, Decimal]:
+        """Quantity by the row that the shop counts as sent."""
+        with self._asking(tried):
+            priced = priced_rows(order, task.shipment.portions)
+            return sent_rows(order, priced, await self._separately(task, bundles_of(order, priced), tried))
 
-    def _together(self, order: Row, wanted: dict[str, Decimal], tried: str) -> dict[str, Decimal]:
-        heads = {text(_item(order, line), "parent_item_id") for line in wanted} - {""}
-        for head in sorted(head for head in heads if _is_bundle(order, head)):
-            parts = [item for item in rows(order, "items") if text(item, "parent_item_id") == head]
-            ordered = number(_item(order, head), "qty_ordered")
-            shares = {wanted.get(text(part, "item_id"), ZERO) * ordered / number(part, "qty_ordered") for part in parts}
-            if len(shares) != 1:
-                raise self._ask(
-                    tried,
-                    f"bundle {text(_item(order, head), 'sku')} ships together in the shop, and only a part of it left",
-                    "wait for the rest and decide 'retry', or set bundles_ship = \"separately\" for this shop",
+    async def _separately(self, task: WriteShipment, bundles: Mapping[str, str], tried: str) -> frozenset[str]:
+        """Those of the bundles that leave part by part. An order does not say so, its products do."""
+        if not bundles or self._settings.bundles_ship != "as-set":
+            return frozenset(bundles) if self._settings.bundles_ship == "separately" else frozenset()
+        ids = sorted(set(bundles.values()))
+        found = await self._client.search(
+            "products",
+            [[Filter("entity_id", ",".join(ids), "in")]],
+            tried=tried,
+            sort=(("entity_id", "ASC"),),
+            fields="id,custom_attributes",
+            order_key=task.order_key,
+        )
+        set_to = {
+            text(product, "id"): text(entry, "value")
+            for product in found.items
+            for entry in rows(product, "custom_attributes")
+            if text(entry, "attribute_code") == "shipment_type"
+        }
+        for head, product in bundles.items():
+            if set_to.get(product) not in ("0", "1"):
+                raise NotOneRow(
+                    f"the shop does not say how the bundle of row {head} ships (shipment_type of product {product})",
+                    f"set bundles_ship in [systems.{self._system}] to separately or together, restart the workers "
+                    "and decide 'retry'",
                 )
-            for part in parts:
-                wanted.pop(text(part, "item_id"), None)
-            wanted[head] = shares.pop()
-        return wanted
+        return frozenset(head for head, product in bundles.items() if set_to[product] == "1")
+
+    @contextmanager
+    def _asking(self, tried: str) -> Iterator[None]:
+        """What is no row of the shop waits for a person."""
+        try:
+            yield
+        except NotOneRow as err:
+            raise self._ask(tried, str(err), err.do_next) from err
 
     def _may_ship(self, order: Row, wanted: Mapping[str, Decimal], tried: str) -> None:
         """Raises NEEDS_PERSON where the shop would refuse the shipment."""
@@ -285,7 +296,13 @@ class MagentoShipping(ShopFulfillment):
                 "release the order in the shop and decide 'retry', or 'skip' the shop's shipment",
             )
         for item_id, quantity in wanted.items():
-            item = _item(order, item_id)
+            item = item_of(order, item_id)
+            if flag(item, "is_virtual"):
+                raise self._ask(
+                    tried,
+                    f"{text(item, 'sku')} left the house, and is virtual in the shop, which ships nothing of it",
+                    "make the article intangible in the ERP or a simple product in the shop, then decide 'skip'",
+                )
             gone = max(number(item, "qty_shipped"), number(item, "qty_refunded"))
             room = number(item, "qty_ordered") - gone - number(item, "qty_canceled")
             if quantity > room:
@@ -385,22 +402,3 @@ class MagentoShipping(ShopFulfillment):
         self, tried: str, came_back: str, do_next: str = "mend it in the shop, then decide 'retry'"
     ) -> SystemFailure:
         return SystemFailure(Family.NEEDS_PERSON, tried, came_back, system=self._system, do_next=do_next)
-
-
-def _item(order: Row, item_id: str) -> Row:
-    return next((item for item in rows(order, "items") if text(item, "item_id") == item_id), {})
-
-
-def _is_bundle(order: Row, item_id: str) -> bool:
-    return text(_item(order, item_id), "product_type") == "bundle"
-
-
-def _stands_behind(order: Row, heads: set[str]) -> set[str]:
-    """Rows that go with a row that was named: a configurable's variant, the parts of a bundle."""
-    return {text(item, "item_id") for item in rows(order, "items") if text(item, "parent_item_id") in heads}
-
-
-def _said(order: Row, quantities: Mapping[str, Decimal]) -> str:
-    return ", ".join(
-        f"{quantity:f} of {text(_item(order, line), 'sku') or line}" for line, quantity in quantities.items()
-    )

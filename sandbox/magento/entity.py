@@ -131,6 +131,7 @@ def _items(shop: Shop, order: Doc, rows: list[Row], money: Money, now: str) -> l
             "row_weight": dec(row.product["values"].get("weight")) * row.quantity,
             "discount_percent": ZERO,
             "_dynamic": row.dynamic,
+            "_separately": row.separately,
         }
         if row.parent is not None:
             item["parent_item_id"] = ids[id(row.parent)]

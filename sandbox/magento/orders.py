@@ -50,6 +50,19 @@ def priced_by_children(item: Doc) -> bool:
     return bool(item["product_type"] == "bundle" and item.get("_dynamic"))
 
 
+def stands_in(order: Doc, item: Doc, *, sent: bool) -> bool:
+    """Whether a row only stands for others, so that the shop does not count it: of a configurable or a bundle, either
+    the head or its parts are counted.
+
+    Where goods are `sent`, the parts count if they leave separately; where they are invoiced, if they carry the price.
+    """
+    name = "_separately" if sent else "_dynamic"
+    if children(order, item):
+        return bool(item.get(name))
+    parent = next((each for each in order["items"] if each["item_id"] == item.get("parent_item_id")), None)
+    return parent is not None and not parent.get(name)
+
+
 def open_to_invoice(item: Doc) -> Decimal:
     return max(dec(item["qty_ordered"]) - dec(item["qty_invoiced"]) - dec(item["qty_canceled"]), ZERO)
 
@@ -67,7 +80,11 @@ def open_to_refund(item: Doc) -> Decimal:
 
 
 def can_ship(order: Doc) -> bool:
-    return any(open_to_ship(item) > 0 for item in order["items"])
+    return any(open_to_ship(item) > 0 and not stands_in(order, item, sent=True) for item in order["items"])
+
+
+def is_invoiced(order: Doc) -> bool:
+    return not any(open_to_invoice(item) > 0 and not stands_in(order, item, sent=False) for item in order["items"])
 
 
 def can_refund(order: Doc) -> bool:
@@ -84,9 +101,7 @@ def set_state(shop: Shop, order: Doc, state: str, status: str | None = None) -> 
 
 def settle_state(shop: Shop, order: Doc) -> None:
     """The check on save: complete when all is invoiced and sent, closed when nothing is left to give back."""
-    if order["state"] not in ("processing", "complete") or any(open_to_invoice(item) > 0 for item in order["items"]):
-        return
-    if can_ship(order):
+    if order["state"] not in ("processing", "complete") or not is_invoiced(order) or can_ship(order):
         return
     if not can_refund(order):
         set_state(shop, order, "closed")

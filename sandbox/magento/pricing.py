@@ -65,6 +65,7 @@ class Row:
     tax_percent: Decimal
     parent: "Row | None" = None
     dynamic: bool = False
+    separately: bool = False
     options: Doc | None = None
     discount: dict[str, Decimal] = field(default_factory=lambda: {"": ZERO, "base_": ZERO})
     tax: dict[str, Decimal] = field(default_factory=lambda: {"": ZERO, "base_": ZERO})
@@ -144,7 +145,8 @@ def _variant_option(product: Doc) -> Doc:
 def _bundle_rows(
     shop: Shop, wish: Wish, money: Money, product: Doc, quantity: Decimal, percent: Decimal, unit: dict[str, Decimal]
 ) -> list[Row]:
-    dynamic = str(effective(product, wish.store_id).get("price_type", "0")) == "0"
+    shown = effective(product, wish.store_id)
+    dynamic = str(shown.get("price_type", "0")) == "0"
     parts = product["_bundle"]
     options: Doc = {
         "extension_attributes": {
@@ -154,16 +156,16 @@ def _bundle_rows(
             ]
         }
     }
-    name = effective(product, wish.store_id)["name"]
     head = Row(
         product,
-        name,
+        shown["name"],
         "-".join([product["sku"], *(part["sku"] for part in parts)]) if dynamic else product["sku"],
         "bundle",
         quantity,
         NOTHING if dynamic else unit,
         ZERO if dynamic else percent,
         dynamic=dynamic,
+        separately=str(shown.get("shipment_type", "0")) == "1",
         options=options,
     )
     result = [head]

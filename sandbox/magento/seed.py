@@ -182,8 +182,9 @@ def _products(shop: Shop) -> None:
             product["values"]["size"] = str(option)
             option += 1
         if article.kind == "bundle":
-            product["values"] |= {"price_type": "0", "sku_type": "0", "weight_type": "0", "shipment_type": "0"}
-            product["values"]["price_view"] = "0"
+            fixed = str(int(article.fixed_price))
+            product["values"] |= {"price_type": fixed, "sku_type": fixed, "weight_type": fixed, "price_view": "0"}
+            product["values"]["shipment_type"] = str(int(article.separately))
             parts = [part for part in seed_data.ARTICLES if part.parent == article.sku]
             product["_bundle"] = [
                 {"option_id": number, "selection_id": number, "title": part.name, "sku": part.sku, "qty": "1"}

@@ -17,7 +17,15 @@ from sandbox.magento.documents import (
 )
 from sandbox.magento.errors import document_invalid, no_such
 from sandbox.magento.money import ZERO, dec
-from sandbox.magento.orders import can_ship, open_to_ship, read_order, save_order, set_state, settle_state
+from sandbox.magento.orders import (
+    can_ship,
+    open_to_ship,
+    read_order,
+    save_order,
+    set_state,
+    settle_state,
+    stands_in,
+)
 from sandbox.magento.routing import Call, route
 from sandbox.magento.shop import Shop
 
@@ -63,17 +71,46 @@ def _checked_rows(order: Doc, items: list[Doc] | None) -> Rows:
         problems.append("The order does not allow a shipment to be created.")
     rows: Rows = []
     try:
-        rows = wanted_rows(order, items, open_to_ship)
+        rows = _sent_rows(order, items)
     except Foreign:
         problems.append("The shipment contains one or more items that are not part of the original order.")
     for item, quantity in rows:
-        if quantity > open_to_ship(item):
+        if quantity > open_to_ship(item) and not stands_in(order, item, sent=True):
             problems.append(f'We found an invalid quantity to ship for item "{item.get("name")}".')
     if not rows and not problems:
         problems.append("You can't create a shipment without products.")
     if problems:
         raise document_invalid("Shipment", problems)
     return rows
+
+
+def _sent_rows(order: Doc, items: list[Doc] | None) -> Rows:
+    """The rows that a request sends.
+
+    A bundle's row that only stands in cannot be named: not the parts of one that leaves whole, nor the head of one that
+    leaves in parts. That head is listed beside its parts with quantity 1, however many of them leave.
+    """
+    known = {item["item_id"]: item for item in order["items"]}
+    for each in items or []:
+        if int(each.get("order_item_id") or 0) not in known:
+            raise Foreign
+    named = [each for each in items or [] if _may_be_named(order, known[int(each["order_item_id"])])]
+    if items and not named:
+        return []
+    rows = [
+        (item, quantity)
+        for item, quantity in wanted_rows(order, named, open_to_ship)
+        if not (item.get("_separately") or item.get("is_virtual"))
+    ]
+    heads = dict.fromkeys(item.get("parent_item_id") for item, _ in rows)
+    return [*((known[head], Decimal(1)) for head in heads if head and known[head].get("_separately")), *rows]
+
+
+def _may_be_named(order: Doc, item: Doc) -> bool:
+    parent = next((each for each in order["items"] if each["item_id"] == item.get("parent_item_id")), None)
+    if parent is not None and parent["product_type"] == "configurable":
+        return True  # the vendor's tutorial does it
+    return not stands_in(order, item, sent=True)
 
 
 def _item(shop: Shop, shipment: Doc, item: Doc, quantity: Decimal) -> Doc:

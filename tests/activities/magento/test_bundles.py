@@ -1,0 +1,146 @@
+"""Rows of configurables and bundles: the ERP ships the rows with the price, the shop counts its own."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.fulfillment import InvoiceShipped
+from activities.magento.client import MagentoClient
+from activities.magento.shipped import shipment_of
+from activities.magento.shipping import MagentoShipping
+from commerce.fulfillment import Portion
+from commerce.money import Money
+from commerce.reconciliation import Statement, StatementKind, StatementState
+from tests.activities.juston.desk import Notes
+from tests.activities.magento.conftest import Placed, Shop
+from tests.activities.magento.test_shipping import shipments, task, who
+
+Rows = dict[str, dict[str, Any]]
+
+
+@pytest.fixture
+def ships(shop: Shop, client: MagentoClient) -> MagentoShipping:
+    return MagentoShipping(client, system="shop", memory=Notes())
+
+
+async def rows_of(shop: Shop, order: Placed) -> Rows:
+    """The shop's rows by SKU; of a configurable and a bundle the head as `head`."""
+    items = (await shop.entity(order.shop_id))["items"]
+    return {"head" if row["product_type"] in ("configurable", "bundle") else row["sku"]: row for row in items}
+
+
+def part(rows: Rows, name: str, quantity: int) -> Portion:
+    return Portion(line=str(rows[name]["item_id"]), sku=name, quantity=Decimal(quantity))
+
+
+@pytest.mark.parametrize(
+    ("sku", "lines", "counted"),
+    [
+        ("HF-2000-M", ("head",), ("head",)),
+        ("HF-3000", ("HF-3000-A", "HF-3000-B"), ("head",)),
+        ("HF-3100", ("HF-3100-A", "HF-3100-B"), ("HF-3100-A", "HF-3100-B")),
+        ("HF-3200", ("head",), ("head",)),
+    ],
+    ids=["configurable", "bundle as a whole", "bundle in parts", "kit at a price of its own"],
+)
+async def test_goods_of_each_kind_ship_and_are_invoiced_in_two_parts_and_complete_the_order(
+    shop: Shop, ships: MagentoShipping, sku: str, lines: tuple[str, ...], counted: tuple[str, ...]
+) -> None:
+    order = await shop.place(items=[{"sku": sku, "qty": 3}])
+    for number, quantity in (("SH1", 1), ("SH2", 2)):
+        rows = await rows_of(shop, order)
+        goods = tuple(part(rows, name, quantity) for name in lines)
+        invoice = InvoiceShipped(**who(order), key=number, portions=goods)
+        first = await ships.ensure_shipment(task(order, goods, number))
+        billed = await ships.invoice_shipped(invoice)
+        again = await ships.ensure_shipment(task(order, goods, number))
+        assert (again.id, again.adopted) == (first.id, True)
+        assert (await ships.invoice_shipped(invoice)).id == billed.id
+    rows = await rows_of(shop, order)
+    shipped = {name: Decimal(str(rows[name]["qty_shipped"])) for name in counted}
+    invoiced = {name: Decimal(str(rows[name]["qty_invoiced"])) for name in lines}
+    assert set(shipped.values()) | set(invoiced.values()) == {Decimal(3)}
+    assert (await shop.entity(order.shop_id))["state"] == "complete"
+
+
+async def test_parts_that_leave_one_by_one_are_told_one_by_one(shop: Shop, ships: MagentoShipping) -> None:
+    order = await shop.place(items=[{"sku": "HF-3100", "qty": 2}])
+    rows = await rows_of(shop, order)
+    for number, goods in (
+        ("SH1", (part(rows, "HF-3100-A", 2),)),
+        ("SH2", (part(rows, "HF-3100-B", 1),)),
+        ("SH3", (part(rows, "HF-3100-B", 1),)),
+    ):
+        await ships.ensure_shipment(task(order, goods, number))
+        await ships.invoice_shipped(InvoiceShipped(**who(order), key=number, portions=goods))
+        await ships.ensure_shipment(task(order, goods, number))
+    assert (await shop.entity(order.shop_id))["state"] == "complete"
+    assert len(await shipments(shop, order)) == 3
+
+
+@pytest.mark.parametrize("goods", [(("HF-3000-A", 1),), (("HF-3000-A", 2), ("HF-3000-B", 1))], ids=["one", "uneven"])
+async def test_a_part_of_a_bundle_that_leaves_as_a_whole_asks_a_person(
+    shop: Shop, ships: MagentoShipping, goods: tuple[tuple[str, int], ...]
+) -> None:
+    order = await shop.place(items=[{"sku": "HF-3000", "qty": 2}])
+    rows = await rows_of(shop, order)
+    with pytest.raises(ApplicationError, match="leaves the shop as a whole, and only a part of it left"):
+        await ships.ensure_shipment(task(order, tuple(part(rows, *each) for each in goods)))
+    assert await shipments(shop, order) == []
+
+
+async def test_a_bundle_whose_setting_cannot_be_read_names_ours(
+    shop: Shop, ships: MagentoShipping, client: MagentoClient
+) -> None:
+    order = await shop.place(items=[{"sku": "HF-3100", "qty": 1}])
+    goods = (part(await rows_of(shop, order), "HF-3100-A", 1),)
+    shop.sandbox.act("magento", "edit-product", sku="HF-3100", values={"shipment_type": ""})
+    try:
+        with pytest.raises(ApplicationError, match="the shop does not say how the bundle of row"):
+            await ships.ensure_shipment(task(order, goods))
+        ships._settings = client.settings.model_copy(update={"bundles_ship": "separately"})
+        await ships.ensure_shipment(task(order, goods))
+    finally:
+        shop.sandbox.act("magento", "edit-product", sku="HF-3100", values={"shipment_type": "1"})
+    assert len(await shipments(shop, order)) == 1
+
+
+async def test_a_download_that_the_warehouse_sends_asks_a_person(shop: Shop, ships: MagentoShipping) -> None:
+    order = await shop.place(items=[{"sku": "HF-1001", "qty": 1}, {"sku": "HF-4001", "qty": 1}])
+    goods = (part(await rows_of(shop, order), "HF-4001", 1),)
+    with pytest.raises(ApplicationError, match="HF-4001 left the house, and is virtual in the shop"):
+        await ships.ensure_shipment(task(order, goods))
+
+
+@pytest.mark.parametrize(
+    ("sku", "erp", "holds"),
+    [
+        ("HF-3100", ("HF-3100-A", "HF-3100-B"), {"HF-3100-A": 2, "HF-3100-B": 2, "head": 2}),
+        ("HF-3100", ("HF-3100-A",), {"HF-3100-A": 2}),
+        ("HF-3000", ("HF-3000-A", "HF-3000-B"), {"HF-3000-A": 2, "HF-3000-B": 2, "head": 2}),
+    ],
+    ids=["in parts", "one part", "as a whole"],
+)
+async def test_a_reconciliation_reads_from_the_shops_rows_what_left(
+    shop: Shop, ships: MagentoShipping, sku: str, erp: tuple[str, ...], holds: dict[str, int]
+) -> None:
+    order = await shop.place(items=[{"sku": sku, "qty": 3}])
+    rows = await rows_of(shop, order)
+    await ships.ensure_shipment(task(order, tuple(part(rows, name, 2) for name in erp)))
+    (shown,) = await shipments(shop, order)
+    statement = Statement(
+        kind=StatementKind.SHOP_ORDER,
+        system="shop",
+        key=order.key,
+        id=order.shop_id,
+        number=order.number,
+        amount=Money.zero("EUR"),
+        state=StatementState.LIVE,
+        created_at="2026-11-20T10:00:00Z",
+        modified_at="2026-11-20T10:00:00Z",
+    )
+    pieces = shipment_of(statement, list(rows.values()), shown, prefix="Delivery ").goods
+    names = {str(row["item_id"]): name for name, row in rows.items()}
+    assert {names[piece.line]: piece.quantity for piece in pieces} == holds

@@ -18,6 +18,7 @@ from commerce.failures import Family, SystemFailure
 
 # The platform is younger than its first records can be.
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+_PAGES = "pages"
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,14 @@ class _Row(NamedTuple):
 
 
 class Streams:
-    """Follows up to five streams with one cursor, a JSON text of places by stream name: one call for each page.
+    """Follows up to five streams with one cursor, a JSON text of places by stream name: one call for each page. The
+    cursor counts the pages that had something to pass on, so that it comes back only when that was done.
 
     `start` is where a feed begins that has no cursor; with `deleted`, rows that went to the recycle bin count as
     changed. While nothing changes, the rows of the overlap come again with each pass. A row is left out once it was
     passed on (its page's cursor came back) and stayed the same for as long as the overlap reaches: until then another
-    change may still be committed under the same stamp.
+    change may still be committed under the same stamp. What the overlap still reaches shrinks meanwhile: a whole page
+    of rows, such as a bulk update leaves, is not read again with every pass for as long as nothing else changes.
     """
 
     def __init__(
@@ -104,14 +107,22 @@ class Streams:
         self._clock = clock
         self._passed_on: dict[_Row, float] = {}  # when each was seen first
         self._on_its_way: dict[_Row, float] = {}
+        self._latest: dict[str, tuple[datetime, float]] = {}  # by stream: the latest stamp, and when it was seen first
+        self._began = self._began_before = 0.0  # the pass that is under way, and the one before it
         self._written = ""
 
     async def follow(self, cursor: str | None) -> tuple[list[str], str, bool]:
         """Distinct values of the streams' columns, the cursor behind them, and whether a pass goes on."""
-        places = self._places(cursor)
-        self._passed_on = self._passed_on | self._on_its_way if cursor == self._written else {}
-        self._on_its_way = {}
+        places, pages = self._places(cursor)
         now = self._clock()
+        if cursor == self._written:
+            self._passed_on |= self._on_its_way
+        else:
+            self._passed_on, self._latest = {}, {}
+        self._on_its_way = {}
+        if not any(place.id or place.done for place in places.values()):
+            self._began_before, self._began = self._began, now
+            places = {name: replace(place, at=self._since(name, place)) for name, place in places.items()}
         going = [stream for stream in self._streams if not places[stream.name].done]
         queries = {stream.name: stream.soql(places[stream.name], self._page) for stream in going}
         found = await self._client.query_many(
@@ -129,18 +140,31 @@ class Streams:
                 self._on_its_way[seen] = now if first is None else first
             last = (stamp_of(at_path(rows[-1], stream.stamp)), str(rows[-1]["Id"])) if rows else None
             more = len(rows) >= self._page
-            places[stream.name] = places[stream.name].after(last, more=more, overlap=self._overlap)
+            places[stream.name] = place = places[stream.name].after(last, more=more, overlap=self._overlap)
+            if self._latest.get(stream.name, (BEGINNING, 0.0))[0] != place.seen:
+                self._latest[stream.name] = (place.seen, self._clock())
         going_on = not all(place.done for place in places.values())
         if not going_on:
             places = {name: replace(place, done=False) for name, place in places.items()}
             self._passed_on = {row: at for row, at in self._passed_on.items() if row.stamp >= places[row.stream].at}
-        self._written = _written(places)
+        self._written = _written(places, pages + bool(values))
         return list(values), self._written, going_on
 
-    def _places(self, cursor: str | None) -> dict[str, Place]:
+    def _since(self, name: str, place: Place) -> datetime:
+        """Where a pass begins. The org's clock had reached the latest stamp when that was seen: by the pass before this
+        one, all that is older than the overlap then was committed, and read.
+        """
+        latest, seen_at = self._latest.get(name, (BEGINNING, 0.0))
+        if latest != place.seen:
+            return place.at
+        reached = place.seen - self._overlap + timedelta(seconds=max(0.0, self._began_before - seen_at))
+        return max(place.at, min(place.seen, reached))
+
+    def _places(self, cursor: str | None) -> tuple[dict[str, Place], int]:
+        """Where each stream goes on, and how many pages with something to pass on lie behind."""
         places = {stream.name: Place(self._start, "", self._start) for stream in self._streams}
         if cursor is None:
-            return places
+            return places, 0
         try:
             data = json.loads(cursor)
             for name in places:
@@ -149,7 +173,8 @@ class Streams:
                     places[name] = Place(
                         datetime.fromisoformat(at), str(last), datetime.fromisoformat(seen), done == [True]
                     )
-        except (ValueError, TypeError) as err:
+            return places, int(data.get(_PAGES, 0))  # an earlier version did not count them
+        except (ValueError, TypeError, AttributeError) as err:
             raise SystemFailure(
                 Family.BUG,
                 f"go on with the feed {self._name}",
@@ -157,7 +182,6 @@ class Streams:
                 system=self._system,
                 do_next="remove the feed's cursor from the ledger; it starts again from changes_since",
             ) from err
-        return places
 
 
 def literal(at: datetime) -> str:
@@ -184,5 +208,6 @@ def digest_of(values: Iterable[Any]) -> str:
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
-def _written(places: dict[str, Place]) -> str:
-    return json.dumps({name: [p.at.isoformat(), p.id, p.seen.isoformat(), p.done] for name, p in places.items()})
+def _written(places: dict[str, Place], pages: int) -> str:
+    kept = {name: [p.at.isoformat(), p.id, p.seen.isoformat(), p.done] for name, p in places.items()}
+    return json.dumps({**kept, _PAGES: pages})

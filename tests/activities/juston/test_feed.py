@@ -144,9 +144,9 @@ async def test_a_foreign_cursor_is_refused_by_name(live_settings: JustOnSettings
 
 async def test_a_cursor_is_text_that_survives_a_restart(live_settings: JustOnSettings, org: SalesforceClient) -> None:
     page = await feed(live_settings, org).read(None)
-    assert set(json.loads(page.cursor)) == {"entries", "payments"}
+    assert {"entries", "payments"} <= set(json.loads(page.cursor))
     again = await feed(live_settings, org).read(page.cursor)
-    assert set(json.loads(again.cursor)) == {"entries", "payments"}
+    assert set(json.loads(again.cursor)) == set(json.loads(page.cursor))
 
 
 def test_a_pass_goes_on_behind_its_last_row_and_the_next_one_overlaps() -> None:

@@ -103,6 +103,46 @@ async def test_a_row_that_was_not_passed_on_comes_again_whatever_the_time() -> N
     assert (await whole(streams(org, page=10), cursor))[0] == ["A0"]  # another process
 
 
+async def test_what_nothing_follows_is_not_read_page_by_page_for_ever() -> None:
+    org, now = Org(), [0.0]
+    org.rows["A"] = {f"A{n}": AT + timedelta(seconds=n) for n in range(9)}
+    feed = streams(org, page=2, now=now)
+    _, cursor = await whole(feed, None)
+    calls = []
+    for second in (10.0, 57.0, 67.0, 100.0):
+        now[0] = second
+        before = org.calls
+        _, cursor = await whole(feed, cursor)
+        calls.append(org.calls - before)
+    assert calls == [5, 5, 3, 1]
+    org.rows["A"]["A0"] = AT + timedelta(seconds=70)
+    assert (await whole(feed, cursor))[0] == ["A0"]
+
+
+async def test_a_change_under_an_old_stamp_is_found_for_as_long_as_the_overlap_reaches() -> None:
+    org, now = Org(), [0.0]
+    org.rows["A"] = {"A5": AT}
+    feed = streams(org, page=10, now=now)
+    _, cursor = await whole(feed, None)
+    for second in (20.0, 40.0):
+        now[0] = second
+        _, cursor = await whole(feed, cursor)
+    now[0] = 200.0  # the passes stood still: what was committed meanwhile has not been read
+    org.rows["A"]["A1"] = AT - timedelta(seconds=15)
+    assert "A1" in (await whole(feed, cursor))[0]
+
+
+async def test_a_row_that_came_late_and_was_not_passed_on_comes_again_after_the_overlap() -> None:
+    org, now = Org(), [0.0]
+    org.rows["A"] = {"A5": AT}
+    feed = streams(org, page=10, now=now)
+    _, kept = await whole(feed, None)
+    org.rows["A"]["A1"] = AT - timedelta(seconds=50)
+    for second in (10.0, 200.0):
+        now[0] = second
+        assert "A1" in (await whole(feed, kept))[0]
+
+
 async def test_a_row_committed_later_than_its_stamp_says_is_found() -> None:
     org = Org()
     org.rows["A"] = {"A5": AT}
@@ -128,7 +168,7 @@ async def test_a_stream_at_its_end_is_not_asked_while_others_go_on() -> None:
     feed = streams(org)
     _, cursor, more = await feed.follow(None)
     assert more
-    assert [place[3] for place in json.loads(cursor).values()] == [True, False]
+    assert [json.loads(cursor)[name][3] for name in org.rows] == [True, False]
     await whole(feed, cursor)
     assert org.calls == 3
 

@@ -46,9 +46,11 @@ lint: setup ## ruff and mypy, strictly
 bench: setup ## the claims about speed and cost, measured side by side (HELD=100 orders in an outage, OPEN=1000 unpaid, GOODS=200 on their way)
 	$(BIN)/python -m bench --held $(HELD) --open $(OPEN) --goods $(GOODS)
 
-lock: setup ## pin every dependency again, with hashes and without a host
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
-	  --all-extras pyproject.toml -o requirements.lock
+PIN = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate
+
+lock: setup ## pin every dependency again, with hashes and without a host; production has a part of the same pins
+	$(PIN) --all-extras pyproject.toml -o requirements.lock
+	$(PIN) --constraint requirements.lock pyproject.toml -o requirements-production.lock
 
 clean: ## remove what runs leave behind
 	rm -rf var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

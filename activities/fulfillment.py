@@ -118,7 +118,10 @@ class WriteShipment(Model):
 
 
 class InvoiceShipped(Model):
-    """Invoice what a shipment brought, for goods on account. `key`, its number in the billing system or the ERP's."""
+    """Invoice, for an order on account, what a shipment brought: `key` is the ERP's number of it.
+
+    `services`: what is never shipped (downloads, services); then `key` is the ERP's number of the order.
+    """
 
     order_key: str
     store: str
@@ -126,6 +129,7 @@ class InvoiceShipped(Model):
     shop_id: str
     key: str
     portions: tuple[Portion, ...]
+    services: bool = False
     tell_customer: bool = False
 
 

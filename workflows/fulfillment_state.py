@@ -64,7 +64,7 @@ class FulfillmentState(ParkingWorkflow):
         self._input = given
         self._reading = so_far.reading
         self._written = dict(so_far.written)  # by shipment: the tracks that the shop has
-        self._left_out = set(so_far.left_out)  # shipments that a person keeps out of the shop
+        self._left_out = set(so_far.left_out)  # shipments, and the invoice beside them, kept out by a person
         self._entries = so_far.entries
         self._news = dict(so_far.news)  # by tracking number
         self._delivered = set(so_far.delivered)

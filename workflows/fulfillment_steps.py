@@ -62,7 +62,7 @@ class FulfillmentSteps(FulfillmentState):
         state = self._state()
         self._reason = {
             State.CANCELLED: "everything that was open was cancelled",
-            State.DELIVERED: "everything was delivered",
+            State.DELIVERED: "everything was delivered" if self._gone() else "nothing of it is shipped",
         }.get(state, f"{self._goods_plan.delivery_days:g} days passed since the last shipment")
         self._note("did", f"ended: {self._reason}")
         async with self._keeping:

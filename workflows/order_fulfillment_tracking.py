@@ -54,6 +54,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
                 await self._cancel_what_was_asked()
                 self._follow_cancelled_lines()
                 await self._write_shipments()
+                await self._invoice_what_never_ships()
                 await self._keep_parcels()
                 await self._look_at_parcels()
                 await self._tell()
@@ -116,7 +117,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
                 await self._write_shipment(shipment)
 
     async def _write_shipment(self, shipment: Shipment) -> None:
-        entry = Entry(kind=Kind.SHIP, document=shipment.number, quantities=_quantities(shipment))
+        entry = Entry(kind=Kind.SHIP, document=shipment.number, quantities=_quantities(shipment.portions))
 
         async def fits() -> None:
             beyond = self._quantities.would(entry)
@@ -154,12 +155,35 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         self._add(document)
         self._note("did", f"shipment {shipment.number} is {'in the shop' if new else 'in the shop with its tracks'}")
         if new and is_on_account(self._order):
-            await self._invoice_shipped(shipment)
+            step = f"invoice shipment {shipment.number} in the shop"
+            await self._invoice_in_shop(step, shipment.number, shipment.portions)
 
-    async def _invoice_shipped(self, shipment: Shipment) -> None:
+    async def _invoice_what_never_ships(self) -> None:
+        """On account, services and downloads have one invoice of their own: after the first shipment's, because the
+        shop charges the delivery with its first invoice, or at once where nothing is to ship.
+        """
+        if self._reading is None or not self._in_shop() or not is_on_account(self._order):
+            return
+        number = self._reading.number
+        waits = any(line.open for line in self._lines()) and not self._reading.dispatched()
+        portions = tuple(
+            Portion(line=line.line, sku=line.sku, quantity=line.ordered - line.cancelled)
+            for line in self._lines()
+            if line.intangible and line.ordered > line.cancelled
+        )
+        if waits or not portions or number in self._left_out or any(each.key == number for each in self._documents):
+            return
+        step = "invoice what is not shipped in the shop"
+        if not await self._invoice_in_shop(step, number, portions, services=True):
+            self._left_out.add(number)
+
+    async def _invoice_in_shop(
+        self, step: str, key: str, portions: tuple[Portion, ...], *, services: bool = False
+    ) -> bool:
+        """Whether it was written; a person may leave it out."""
         try:
             document = await self._do(
-                f"invoice shipment {shipment.number} in the shop",
+                step,
                 self._need_plan().storefront,
                 ShopFulfillment.invoice_shipped,
                 lambda: InvoiceShipped(
@@ -167,16 +191,18 @@ class OrderFulfillmentTracking(FulfillmentSteps):
                     store=self._store,
                     number=self._number,
                     shop_id=self._order.shop_id,
-                    key=shipment.number,
-                    portions=shipment.portions,
+                    key=key,
+                    portions=portions,
+                    services=services,
                 ),
                 may_skip=True,
             )
         except Skipped as skipped:
             self._skipped.append(str(skipped))
-            return
-        self._quantities.take(Entry(kind=Kind.INVOICE, document=shipment.number, quantities=_quantities(shipment)))
+            return False
+        self._quantities.take(Entry(kind=Kind.INVOICE, document=key, quantities=_quantities(portions)))
         self._add(document)
+        return True
 
     async def _look_at_parcels(self) -> None:
         """What the carrier says of the parcels that are on their way."""
@@ -302,8 +328,8 @@ class OrderFulfillmentTracking(FulfillmentSteps):
             )
 
 
-def _quantities(shipment: Shipment) -> dict[str, Decimal]:
+def _quantities(portions: tuple[Portion, ...]) -> dict[str, Decimal]:
     found: dict[str, Decimal] = {}
-    for portion in shipment.portions:
+    for portion in portions:
         found[portion.line] = found.get(portion.line, ZERO) + portion.quantity
     return found

@@ -118,6 +118,11 @@ class MagentoSettings(BaseModel):
     shipment_prefix: str = Field(
         default="Delivery ", max_length=40, description="Text before the ERP's shipment number in a shipment's comment"
     )
+    services_prefix: str = Field(
+        default="Services and downloads ",
+        max_length=40,
+        description="Text before the ERP's order number in the comment of an invoice over what is never shipped",
+    )
     sources: dict[str, str] = Field(
         default_factory=dict,
         description="The shop's source code of each of the ERP's warehouses, by the ERP's name; empty: one source",

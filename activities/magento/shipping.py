@@ -122,8 +122,9 @@ class MagentoShipping(ShopFulfillment):
     @activity.defn(name="storefront.invoice_shipped")
     @step
     async def invoice_shipped(self, task: InvoiceShipped) -> Document:
-        """One invoice over what a shipment brought. Idempotent by the shipment's number in its comment."""
-        tried = f"invoice shipment {task.key} of order {task.order_key} in the shop"
+        """One invoice over what a shipment brought, or what is never shipped. Idempotent by `key` in its comment."""
+        what = "what is not shipped" if task.services else f"shipment {task.key}"
+        tried = f"invoice {what} of order {task.order_key} in the shop"
         looked_at = self._turns.now()
         order = await self._order(task, tried)
         with self._asking(tried):
@@ -139,13 +140,14 @@ class MagentoShipping(ShopFulfillment):
             room = number(item, "qty_ordered") - number(item, "qty_invoiced") - number(item, "qty_canceled")
             if quantity > room:
                 raise self._ask(tried, f"{quantity} of {text(item, 'sku')} are to be invoiced, {room} are open there")
+        prefix = self._settings.services_prefix if task.services else self._settings.shipment_prefix
         body = {
             "capture": False,
             "notify": task.tell_customer,
             "items": [{"order_item_id": int(item_id), "qty": quantity} for item_id, quantity in wanted.items()],
             "appendComment": False,
             "comment": {
-                "comment": require(f"{self._settings.shipment_prefix}{task.key}", COMMENT),
+                "comment": require(f"{prefix}{task.key}", COMMENT),
                 "is_visible_on_front": 0,
             },
         }

@@ -1,21 +1,22 @@
-"""Rows of every kind go the whole way: a variant, bundles that leave whole or in parts, a kit with its own price."""
+"""Rows of every kind go the whole way: a variant, bundles whole or in parts, a kit with its own price, downloads."""
 
 import asyncio
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.fulfillment import LookAtShop, ShopProgress
-from commerce.documents import Stage
+from commerce.documents import CancelRequest, Stage
 from commerce.fulfillment import State
 from settings.systems import connect_systems
 from tests.flow.test_goods import WITHIN, goods, shipments, shop_order, written
 from tests.flow.world import World
 from tests.reconcile.desk import compared
+from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 
 SHIRT, WHOLE, IN_PARTS, KIT = "HF-2000-M", "HF-3000", "HF-3100", "HF-3200"
+DOWNLOAD = "HF-4001"
 ON_ACCOUNT = {"company": 501, "customer": None, "payment_method": "purchaseorder", "po_number": "PO-1"}
 
 
@@ -68,10 +69,50 @@ async def test_variants_bundles_and_kits_ship_in_parts_and_complete_the_order(wo
     assert len(await shipments(world, key)) == 2
     _, found = await compared(world, pair="shipments")
     assert [one for one in found if one.order_key == key] == []
-    invoices = [row for row in await _invoices(world) if row["refs"]["order_key"] == key]
-    assert len(invoices) == (2 if on_account else 1)
+    assert len(await invoiced(world, key)) == (2 if on_account else 1)
 
 
-async def _invoices(world: World) -> list[dict[str, Any]]:
+@pytest.mark.parametrize("on_account", [False, True], ids=["prepaid", "on account"])
+async def test_an_order_of_downloads_alone_is_invoiced_and_ends_without_a_warehouse(
+    world: World, on_account: bool
+) -> None:
+    key = await bought(world, (DOWNLOAD, 2), on_account=on_account)
+    await goods(world, key, lambda view: view.state is State.DELIVERED, "has nothing to wait for")
+    result = await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
+    assert (result.state, result.cases, result.reason) == (State.DELIVERED, (), "nothing of it is shipped")
+    assert (await shop_order(world, key))["status"] == "complete/complete"
+    assert await invoiced(world, key) == [{DOWNLOAD: 2}]
+    assert await shipments(world, key) == []
+
+
+async def test_downloads_on_account_are_invoiced_once_after_the_first_shipment(world: World) -> None:
+    key = await bought(world, ("HF-1001", 2), (DOWNLOAD, 1), on_account=True)
+    await world.act("salesforce", "approve", order=key)
+    await goods(world, key, lambda view: bool(view.lines), "is read")
+    assert await invoiced(world, key) == []
+    for count in (1, 2):
+        await world.act("salesforce", "ship", order=key, lines=[{"sku": "HF-1001", "quantity": 1}])
+        await goods(world, key, written(count), f"shipment {count} is in the shop")
+    await world.runs.hint_goods(key, "again")
+    await world.act("carrier", "deliver", order=key)
+    result = await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
+    assert (result.state, result.cases, result.skipped) == (State.DELIVERED, (), ())
+    assert await invoiced(world, key) == [{"HF-1001": 1}, {DOWNLOAD: 1}, {"HF-1001": 1}]
+    assert (await shop_order(world, key))["status"] == "complete/complete"
+
+
+async def test_downloads_on_account_are_invoiced_when_the_goods_beside_them_are_cancelled(world: World) -> None:
+    key = await bought(world, ("HF-1001", 2), (DOWNLOAD, 1), on_account=True)
+    await goods(world, key, lambda view: bool(view.lines), "is read")
+    request = CancelRequest(by="portal", reason="the download is enough")
+    await world.runs.goods(key).execute_update(OrderFulfillmentTracking.cancel, request)
+    result = await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
+    assert (result.state, result.cases) == (State.DELIVERED, ())
+    assert await invoiced(world, key) == [{DOWNLOAD: 1}]
+
+
+async def invoiced(world: World, key: str) -> list[dict[str, int]]:
+    """Quantities by article of each of the order's invoices in the shop, oldest first."""
     books = await asyncio.to_thread(world.sandbox.books, "magento")
-    return list(books["invoices"])
+    mine = sorted((row for row in books["invoices"] if row["refs"]["order_key"] == key), key=lambda row: int(row["id"]))
+    return [{line["sku"]: int(Decimal(line["quantity"])) for line in row["lines"]} for row in mine]

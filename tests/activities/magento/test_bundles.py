@@ -13,7 +13,7 @@ from activities.magento.shipping import MagentoShipping
 from commerce.fulfillment import Portion
 from commerce.money import Money
 from commerce.reconciliation import Statement, StatementKind, StatementState
-from tests.activities.juston.desk import Notes
+from tests.activities.juston.desk import Notes, as_engine
 from tests.activities.magento.conftest import Placed, Shop
 from tests.activities.magento.test_shipping import shipments, task, who
 
@@ -144,3 +144,16 @@ async def test_a_reconciliation_reads_from_the_shops_rows_what_left(
     pieces = shipment_of(statement, list(rows.values()), shown, prefix="Delivery ").goods
     names = {str(row["item_id"]): name for name, row in rows.items()}
     assert {names[piece.line]: piece.quantity for piece in pieces} == holds
+
+
+async def test_what_is_never_shipped_is_invoiced_once_under_the_erps_order_number(
+    shop: Shop, ships: MagentoShipping
+) -> None:
+    order = await shop.place(items=[{"sku": "HF-4001", "qty": 2}])
+    goods = (part(await rows_of(shop, order), "HF-4001", 2),)
+    invoice = InvoiceShipped(**who(order), key="SO000031", portions=goods, services=True)
+    shop.faults({"kind": "lose-reply", "match": {"method": "POST", "path": "/invoice$"}, "times": 1})
+    made = await as_engine(ships.invoice_shipped, invoice)
+    assert (await ships.invoice_shipped(invoice)).id == made.id
+    assert [row["refs"]["comments"] for row in shop.invoices(order)] == [["Services and downloads SO000031"]]
+    assert (await shop.entity(order.shop_id))["state"] == "complete"

@@ -59,6 +59,7 @@ from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 from workflows.reconciliation import Reconciliation
 from workflows.schedules import set_reconciliation
 from workflows.start import EngineRuns
+from workflows.unforeseen import StaysOpen
 
 log = logging.getLogger("holdfast.worker")
 WORKFLOWS = [CheckoutPaymentInvoice, OrderFulfillmentTracking, LatePayment, ChangeFeed, EndpointWatch, Reconciliation]
@@ -156,6 +157,7 @@ async def run(
                 workflows=WORKFLOWS,
                 activities=[control.open_order, control.close_order],  # local ones; else the control queue has them
                 no_remote_activities=True,
+                interceptors=[StaysOpen()],
                 workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
                 graceful_shutdown_timeout=GRACE,
                 build_id=build,

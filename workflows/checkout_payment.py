@@ -3,7 +3,6 @@
 Webhook, browser return and feed only wake the run up; the payment entry itself is what counts.
 """
 
-import asyncio
 from datetime import timedelta
 from functools import partial
 from urllib.parse import quote
@@ -61,7 +60,7 @@ class CheckoutPayment(CheckoutUndo):
         if (
             self._in_shop()
         ):  # beside the wait for the money: a shop that is away must not hold a buyer up who has the link
-            self._beside.append(asyncio.create_task(self._announce_payment(entry, due)))
+            self._beside.append(self._begin_beside(self._announce_payment(entry, due)))
 
     async def _announce_payment(self, entry: Entry, due: Money) -> None:
         await self._do_or_skip(

@@ -73,7 +73,7 @@ class CheckoutPaymentInvoice(CheckoutPayment):
             await self._tell_of_invoice()
             await self._confirm_money()
             self._stop_if_asked()  # a cancellation that was taken in during the last step is not forgotten
-            return await self._close(Stage.COMPLETED, hand_over=True)
+            return await self._to_the_end(self._close(Stage.COMPLETED, hand_over=True))
         except Stopped as stop:
             self._stop = stop
             return await self._stop_and_undo()
@@ -110,7 +110,7 @@ class CheckoutPaymentInvoice(CheckoutPayment):
         Do not ask for money for an order that cannot be booked; but do not let a slow ERP keep the buyer waiting.
         """
         answered = await self._check_at_once()
-        checking = asyncio.create_task(self._check_step_by_step())
+        checking = self._begin_beside(self._check_step_by_step())
         self._beside.append(checking)
         if amount_due(self._order) and not answered:
             self._note("waits", "the ERP does not answer yet; the buyer gets the payment link meanwhile")

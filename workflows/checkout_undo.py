@@ -41,12 +41,8 @@ class CheckoutUndo(CheckoutState):
     # ---- undo, in reverse --------------------------------------------------------------------------------------------
 
     async def _stop_and_undo(self) -> CheckoutResult:
-        """Undo everything. A cancellation in the engine that comes meanwhile asks for just that, and ends nothing."""
-        undoing = asyncio.create_task(self._undo_everything())
-        try:
-            return await asyncio.shield(undoing)
-        except asyncio.CancelledError:
-            return await undoing
+        """Undo everything. A cancellation in the engine that comes meanwhile asks for just that."""
+        return await self._to_the_end(self._undo_everything())
 
     async def _undo_everything(self) -> CheckoutResult:
         stop = self._stop or Stopped(Stage.CANCELLED, "stopped without a reason")
@@ -226,15 +222,17 @@ class CheckoutUndo(CheckoutState):
             )
 
     async def _tell_of_late_cancellation(self) -> None:
-        """A cancellation in the shop that came while the run was closing as completed: nobody else undoes the order."""
-        if self._stage is not Stage.COMPLETED or not self._unheard("shop-canceled"):
+        """A cancellation that came while the run was closing as completed: nobody else undoes the order."""
+        in_shop = self._unheard("shop-canceled")
+        if self._stage is not Stage.COMPLETED or not (in_shop or self._stop):
             return
         self._heard("shop-canceled")
-        self._note("heard", "the order was cancelled in the shop when it was completed already; operators were told")
+        where = "in the shop" if in_shop else "through the engine"
+        self._note("heard", f"the order was cancelled {where} when it was completed already; operators were told")
         message = TellOperators(
             key=f"{self._key}:cancelled-too-late",
-            subject=f"order {self._number} of {self._store} was cancelled in the shop too late",
-            text=f"{self._key} was cancelled in the shop while its checkout ended as completed: it is paid, booked and "
+            subject=f"order {self._number} of {self._store} was cancelled {where} too late",
+            text=f"{self._key} was cancelled {where} while its checkout ended as completed: it is paid, booked and "
             f"invoiced over {self._order.total}.\nUndo its documents by hand: credit the invoice, pay the money back.",
             order_key=self._key,
         )

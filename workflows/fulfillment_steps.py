@@ -1,6 +1,5 @@
 """The steps that the story in `order_fulfillment_tracking.py` names in passing: begin, end, cancel, follow, tell."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -158,7 +157,7 @@ class FulfillmentSteps(FulfillmentState):
         if new:
             said = ", ".join(f"{quantity} of line {line}" for line, quantity in new.items())
             self._note("heard", f"cancelled at the ERP: {said}")
-            self._beside.append(asyncio.create_task(self._settle_cancelled(new, said)))
+            self._beside.append(self._begin_beside(self._settle_cancelled(new, said)))
 
     async def _settle_cancelled(self, cancelled: Mapping[str, Decimal], said: str) -> None:
         if is_on_account(self._order):
@@ -306,7 +305,7 @@ class FulfillmentSteps(FulfillmentState):
 
     def _keep_beside(self) -> None:
         self._kept = self._reading
-        self._beside = [*(task for task in self._beside if not task.done()), asyncio.create_task(self._keep())]
+        self._beside = [*(task for task in self._beside if not task.done()), self._begin_beside(self._keep())]
 
     def _rests(self, system: str) -> None:
         """What the ERP has told is shown while a system is waited for, such as goods that the shop was not told of."""

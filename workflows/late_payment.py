@@ -49,7 +49,9 @@ class LatePayment(ParkingWorkflow):
         self._completed = known.stage == Stage.COMPLETED.value
         self._known, self._booked = known, known.booked
         while True:
-            self._stop, self._undoing = None, False
+            self._undoing = False
+            if workflow.cancellation_reason() is None:  # else the run ends without a further step
+                self._stop = None
             try:
                 self._ended = await self._settle(known.stage)
             except Skipped as skipped:

@@ -5,6 +5,7 @@ changed (`hint`), takes what the feed has read or reads the ERP once, and brings
 ERP is. It asks nobody on its own but for one look after days of silence. `cancel` cancels what has not left the house.
 """
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -63,8 +64,15 @@ class OrderFulfillmentTracking(FulfillmentSteps):
                     return await self._close()
                 await self._wait_for_news()
                 self._leave_for_a_new_run()
-        except Stopped as stop:  # in the engine alone: nothing else stops the goods of an order
-            raise CancelledError(str(stop)) from None
+        except (Stopped, asyncio.CancelledError):  # in the engine alone: nothing else stops the goods of an order
+            self._stop_by_engine()
+            await self._to_the_end(self._leave())
+            raise CancelledError(str(self._stop)) from None
+
+    async def _leave(self) -> None:
+        """What runs beside, and who asked for something, sees the stop and closes its own cases."""
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        await workflow.wait_condition(workflow.all_handlers_finished)
 
     # ---- the steps, in order -----------------------------------------------------------------------------------------
 
@@ -243,9 +251,12 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         except Skipped as skipped:
             self._skipped.append(str(skipped))
             raise ApplicationError(str(skipped), type="Impossible") from None
+        except Stopped as stop:
+            raise ApplicationError(str(stop), type="Impossible") from None
 
     async def _wait_for_news(self) -> None:
         """Until a feed tells, a person decides, a promised day passes, or there was silence for long."""
+        self._stop_if_asked()
         wait = self._next_look() - workflow.now()
         try:
             await workflow.wait_condition(
@@ -281,7 +292,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
     @workflow.update
     async def cancel(self, request: CancelRequest) -> FulfillmentView:
         self._ask_to_cancel(request)
-        await workflow.wait_condition(lambda: not self._asked_to_cancel() or bool(self._listed))
+        await workflow.wait_condition(lambda: not self._asked_to_cancel() or bool(self._listed) or self._stopping())
         return self.view()
 
     @workflow.update

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from commerce.documents import Case, Decision, DecisionKind, Event, Stage
     from commerce.failures import Family
     from commerce.money import Money
+    from workflows.profiles import control_step
     from workflows.running import StepRunning
     from workflows.running import Stopped as Stopped
 
@@ -183,7 +184,7 @@ class ParkingWorkflow(StepRunning):
         plan, why, count = self._plan or Waiting(), "opened", 0
         while not done():
             case, told_at = self._cases[case_id], workflow.now()
-            telling = asyncio.create_task(self._tell_about(case, why, count))
+            telling = self._begin_beside(self._tell_about(case, why, count))
             count += 1
             at, due = next_due(
                 case, told_at, timedelta(seconds=plan.remind_every), timedelta(seconds=plan.escalate_after)
@@ -213,7 +214,8 @@ class ParkingWorkflow(StepRunning):
             also=(case.assignee,) if is_address(case.assignee) else (),
             escalated=case.escalated_at is not None,
         )
-        await self._control(Control.tell_operators, message, f"tell operators about {case.id}")
+        summary = f"tell operators about {case.id}"
+        await workflow.execute_activity_method(Control.tell_operators, message, **control_step(summary))
 
     async def _comes_due(self, case_id: str, due: Due) -> None:
         """Nobody decided for so long: escalate, and at the last moment do what the configuration allows."""

@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from commerce.reconciliation_report import Report
     from workflows.names import CONTROL_QUEUE, reconciliation_of, system_queue
     from workflows.profiles import control_step
+    from workflows.unforeseen import NOT_COMPARED
 
 # Steps of orders have the middle of five priorities: their calls go before ours in every queue.
 _LAST = Priority(priority_key=5)
@@ -192,7 +193,7 @@ class Reconciliation:
         )
         if self._ask.scheduled:
             await self._tell_operators("Reconciliation could not be made", reason)
-        raise ApplicationError(reason, type="NotCompared", non_retryable=True) from err
+        raise ApplicationError(reason, type=NOT_COMPARED, non_retryable=True) from err
 
     async def _tell(self, outcome: Outcome, report: Report) -> None:
         """Operators hear of differences, and once when all is in step again."""

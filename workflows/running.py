@@ -5,7 +5,7 @@ workflow itself as long as it answers at once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from commerce.failures import Family
     from workflows.names import NEEDS_PERSON, STAGE, WAITING_ON
     from workflows.profiles import control_step, quick_control_step, swift_step, system_step
+    from workflows.unforeseen import stop_here
 
 # So long a run believes what a feed has read; after that it looks itself.
 FRESH = timedelta(minutes=1)
@@ -99,16 +100,54 @@ class StepRunning:
                 raise end
 
     async def _control(self, method: Callable[[Any, T], Awaitable[R]], task: T, summary: str) -> R:
-        return await workflow.execute_activity_method(method, task, **control_step(summary))
+        return await self._carried_out(workflow.start_activity_method(method, task, **control_step(summary)))
 
     async def _control_at_once(self, method: Callable[[Any, T], Awaitable[R]], task: T, summary: str) -> R:
         """Like `_control`, beside the workflow itself where our memory answers at once."""
         try:
-            return await workflow.execute_local_activity_method(method, task, **quick_control_step(summary))
+            return await self._carried_out(
+                workflow.start_local_activity_method(method, task, **quick_control_step(summary))
+            )
         except FailureError as err:  # now as ActivityError, now bare: the SDK does both, and a replay may do the other
             if is_cancelled_exception(err):
                 raise
         return await self._control(method, task, summary)
+
+    async def _carried_out(self, work: "asyncio.Future[R]") -> R:
+        """To its end. A cancellation in the engine that comes meanwhile counts from the next step on: our memory is not
+        left with half of what happened, such as a case that is open while nobody waits for its decision.
+        """
+        while True:
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:
+                if work.cancelled() or workflow.cancellation_reason() is None:
+                    raise
+                self._stop_by_engine()
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, R]) -> R:
+        """The last steps of a run. A cancellation in the engine that comes meanwhile ends nothing."""
+        last = asyncio.create_task(work)
+        try:
+            return await asyncio.shield(last)
+        except asyncio.CancelledError:
+            self._stop_by_engine()
+            return await last
+
+    def _begin_beside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Beside the run's own way. What nobody foresaw in it is not lost with a task whose end nobody waits for."""
+
+        async def to_its_end() -> None:
+            try:
+                await work
+            except Stopped:
+                raise
+            except Exception as err:
+                if is_cancelled_exception(err):
+                    raise
+                await stop_here(err)
+
+        return asyncio.create_task(to_its_end())
 
     # ---- what everybody can read -------------------------------------------------------------------------------------
 

@@ -174,6 +174,20 @@ async def test_goods_that_are_cancelled_in_the_engine_end_there_and_leave_no_cas
     assert not await is_open()
 
 
+async def test_goods_that_are_cancelled_in_the_engine_close_the_case_beside_their_way(world: World) -> None:
+    key = await bought(world, ("HF-1001", 1))
+    await goods(world, key, lambda view: bool(view.lines), "the ERP was read")
+    await world.runs.goods(key).execute_update(
+        OrderFulfillmentTracking.cancel, CancelRequest(by="portal", reason="found it cheaper")
+    )
+    assert (await parked(world, key)).step == "refund what was cancelled"
+    await world.runs.goods(key).cancel()
+    with pytest.raises(WorkflowFailureError) as ended:
+        await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
+    assert isinstance(ended.value.cause, CancelledError)
+    assert not await world.ledger.open_cases(order_key=key)
+
+
 async def _none(told: Callable[[], Awaitable[list[str]]]) -> bool:
     return not await told()
 

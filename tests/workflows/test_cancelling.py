@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from activities import steps
 from activities.notify.mail import Mailer
@@ -136,6 +137,30 @@ async def test_cancelled_through_the_engine_undoes_like_cancelled_by_the_portal(
     result = await world.ends(order.key)
     assert (result.outcome, result.reason) == (Stage.CANCELLED, "cancelled through the engine")
     assert await world.books(order.key) == UNDONE_BOOKS
+
+
+async def test_cancelled_through_the_engine_while_a_case_is_opened_it_leaves_none_open(world: World) -> None:
+    order = portal_order(total="110.24 EUR")  # does not add up
+    run = world.run(order.key)
+
+    async def heard() -> bool:
+        told = False
+        async for event in run.fetch_history_events():
+            told = told or event.HasField("workflow_execution_cancel_requested_event_attributes")
+            if told and event.HasField("workflow_task_completed_event_attributes"):
+                return True
+        return False
+
+    async with world.ledger.engine.begin() as db:
+        await db.execute(text("LOCK TABLE cases IN SHARE MODE"))  # nothing is written to it meanwhile
+        await world.runs.start_checkout(order)
+        await world.is_at(order.key, "control.open_case")
+        await run.cancel()
+        await world.wait_until(heard, what=f"{order.key} has heard of its cancellation", key=order.key)
+    async with asyncio.timeout(60):
+        result = await run.result()
+    assert (result.outcome, result.reason) == (Stage.CANCELLED, "cancelled through the engine")
+    assert not await world.ledger.open_cases(order_key=order.key)
 
 
 async def test_cancelled_while_the_money_comes_in_keeps_none_of_it(world: World) -> None:

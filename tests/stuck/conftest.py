@@ -1,0 +1,12 @@
+"""A real Temporal server and a real PostgreSQL; the processes are small ones of these tests."""
+
+from tests.engine_process import (
+    engine_client,
+    ledger,
+    postgres_server,
+    postgres_url,
+    temporal_address,
+    temporal_server,
+)
+
+__all__ = ["engine_client", "ledger", "postgres_server", "postgres_url", "temporal_address", "temporal_server"]

@@ -15,13 +15,15 @@ from commerce.payment import EntryState
 class Reading(Model):
     """What a feed has read from the system itself, for the run that it tells. `at` is the record's own time stamp.
 
-    A run believes only what it was waiting for, and looks itself at everything else.
+    A run believes only what it was waiting for, and looks itself at everything else. `replaced_by` comes with an order
+    that an edit in the shop cancelled: the number of the order in its place.
     """
 
     at: UtcDatetime
     entry: EntryState | None = None
     billing: BillingProgress | None = None
     goods: Fulfillment | None = None
+    replaced_by: str = ""
 
 
 class Change(Model):

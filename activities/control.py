@@ -75,7 +75,8 @@ class KnownOutcome(Model):
     """What the ledger knows of an order: the stage it ended in, or nothing.
 
     `customer_key` is the customer's key in the ERP, `booked` are the receipts and refunds there, and `gateway` the
-    transactions of money that the shop's own gateway took.
+    transactions of money that the shop's own gateway took. `goods` is the state of its goods (empty: not followed yet),
+    `left` the shipments that left the house. `replaced_by` is the number of the order that an edit put in its place.
     """
 
     stage: str = ""
@@ -83,6 +84,10 @@ class KnownOutcome(Model):
     customer_key: str = ""
     booked: tuple[Document, ...] = ()
     gateway: tuple[str, ...] = ()
+    invoice: str = ""
+    goods: str = ""
+    left: tuple[str, ...] = ()
+    replaced_by: str = ""
 
 
 class KeepDocuments(Model):

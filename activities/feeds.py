@@ -263,9 +263,9 @@ class FeedActivities(Feeds):
     async def _pass_on_shop_order(self, source: Source, change: Change) -> None:
         if change.shop_canceled:
             # Also where the ledger has no order yet: its run may have started a moment ago.
-            if await self._runs.hint(change.order_key, "shop-canceled"):
+            if await self._runs.hint(change.order_key, "shop-canceled", change.reading):
                 return
-            if not await self._runs.hint_goods(change.order_key, "shop-canceled"):
+            if not await self._runs.hint_goods(change.order_key, "shop-canceled", change.reading):
                 await self._cancelled_too_late(source, change)
         elif change.order is not None and await self._ledger.order(change.order_key) is None:
             await self._runs.start_checkout(change.order)
@@ -275,7 +275,8 @@ class FeedActivities(Feeds):
         known = await self._ledger.order(change.order_key)
         if known is not None and known.stage in ("", Stage.COMPLETED.value):
             ended = known.stage or "without a result"
-            reason = f"cancelled in the shop, but its checkout has ended ({ended}): undo its documents by hand"
+            by = f" and replaced by order {change.reading.replaced_by}" if change.reading is not None else ""
+            reason = f"cancelled in the shop{by}, but its checkout has ended ({ended}): undo its documents by hand"
             await self._quarantine(source, change, reason)
 
     async def _quarantine(self, source: Source, change: Change, reason: str) -> None:

@@ -332,10 +332,11 @@ class TellCustomer(Model):
     """A mail to the buyer. `template` names the text; `key` makes it one mail even when the step is repeated."""
 
     key: str
-    template: Literal["payment-link", "invoice", "cancelled", "payment-failed"]
+    template: Literal["payment-link", "invoice", "cancelled", "replaced", "payment-failed"]
     order: Order
     link: str = ""
     invoice_number: str = ""
+    replaced_by: str = ""
     amount: Money
 
 

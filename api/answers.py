@@ -15,6 +15,7 @@ from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.fulfillment import FulfillmentView
+from activities.ledger.chain import chain_of
 from activities.ledger.fulfillment import FulfillmentBook
 from activities.ledger.store import KnownOrder
 from api.backing import Backing
@@ -54,6 +55,16 @@ class CheckoutAnswer(_Standing):
     amount: Money
 
 
+class Edited(Model):
+    """One order of a chain of edits: each edit in the shop cancels an order and places the next one."""
+
+    order_key: str
+    number: str
+    stage: str = Field(description="the stage that it ended in, 'open', or 'not taken in'")
+    amount: Money | None = None
+    links: Links
+
+
 class OrderAnswer(_Standing):
     """All that is known of one order."""
 
@@ -68,6 +79,9 @@ class OrderAnswer(_Standing):
     goods: FulfillmentView | None = Field(
         default=None, description="Shipments, tracking links, expected days and what is open; null before the hand-over"
     )
+    replaces: str | None = Field(default=None, description="Number of the order that was changed into this one")
+    replaced_by: str | None = Field(default=None, description="Number of the order that this one was changed into")
+    chain: tuple[Edited, ...] = Field(default=(), description="All orders of a chain of edits, first to last")
     received_at: UtcDatetime | None = None
 
 
@@ -117,6 +131,7 @@ def order_answer(
         payment_state=view.payment_state,
         waiting_on=view.waiting_on,
         cancel_requested=view.cancel_requested,
+        replaced_by=view.replaced_by or None,
         documents=view.documents,
         timeline=view.timeline,
         cases=cases,
@@ -145,7 +160,40 @@ def found(backing: Backing, known: KnownOrder) -> Found:
 
 
 async def order_now(backing: Backing, store: str, number: str) -> OrderAnswer:
-    """The order as it is. Raises Refusal (404, or 503 when nobody can say)."""
+    """The order as it is, with the chain of its edits. Raises Refusal (404, or 503 when nobody can say)."""
+    return await with_edits(backing, await _order_now(backing, store, number))
+
+
+async def with_edits(backing: Backing, answer: OrderAnswer) -> OrderAnswer:
+    """What the order was changed from and into: by the orders that were taken in, and by what its own run was told."""
+    store, number = answer.store, answer.number
+    known = await chain_of(backing.ledger.engine, store, number)
+    chain = [
+        Edited(
+            order_key=one.key,
+            number=one.number,
+            stage=one.stage or "open",
+            amount=one.amount,
+            links=links_of(backing, store, one.number),
+        )
+        for one in known
+    ]
+    place = next((i for i, one in enumerate(known) if one.number == number), 0)
+    replaces = known[place].replaces if known else ""
+    after = known[place + 1].number if place + 1 < len(known) else answer.replaced_by
+    if after and place + 1 >= len(known):
+        own = Edited(order_key=answer.order_key, number=number, stage=answer.stage.value, links=answer.links)
+        gone = Edited(
+            order_key=f"{store}:{after}", number=after, stage="not taken in", links=links_of(backing, store, after)
+        )
+        chain = [*(chain or [own]), gone]
+    if after and answer.stage in CLOSED_STAGES and answer.stage is not Stage.COMPLETED and not answer.cases:
+        said = f"The order was changed and goes on as order {after}; what was done for this one was undone."
+        answer = answer.model_copy(update={"next": said})
+    return answer.model_copy(update={"replaces": replaces or None, "replaced_by": after or None, "chain": tuple(chain)})
+
+
+async def _order_now(backing: Backing, store: str, number: str) -> OrderAnswer:
     key = f"{store}:{number}"
     known = await backing.ledger.order(key)
     if known is not None and known.stage and known.view is not None:

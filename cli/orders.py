@@ -91,6 +91,7 @@ async def _one(client: Api, name: str, screen: Screen) -> int:
         "payment": order["payment_state"],
         "pay here": order["payment_link"],
         "waits for": order["waiting_on"],
+        "changed": _chain(order),
         "documents": ", ".join(_document(document) for document in order["documents"]),
     }
     screen.say(order["order_key"], "bold")
@@ -159,6 +160,9 @@ async def _explain(client: Api, name: str, screen: Screen) -> int:
         for document in order["documents"]:
             screen.say(f"  {_document(document)}  {money(document['amount'])}  {document['status']}".rstrip())
     _say_goods(order.get("goods"), screen)
+    if order.get("chain"):
+        screen.say("Changed", "bold")
+        screen.say(f"  {_chain(order)}")
     screen.say("Now", "bold")
     screen.say(f"  {order['next']}")
     if order["payment_link"]:
@@ -169,6 +173,11 @@ async def _explain(client: Api, name: str, screen: Screen) -> int:
     if order["links"].get("temporal_ui"):
         screen.say(f"  its run: {order['links']['temporal_ui']}")
     return _last_word(order, screen)
+
+
+def _chain(order: dict[str, Any]) -> str:
+    """The orders that an edit in the shop made of one another, first to last, such as `1 (cancelled) → 1-1 (open)`."""
+    return " → ".join(f"{one['number']} ({one['stage']})" for one in order.get("chain", ()))
 
 
 def _say_goods(goods: dict[str, Any] | None, screen: Screen) -> None:

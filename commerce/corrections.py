@@ -10,7 +10,7 @@ from commerce.order import Order
 from commerce.totals import amount_due, mismatches
 
 # What identifies the order, or was told to others already, is not corrected: that would be another order.
-_FIXED = ("store", "number", "placed_at", "currency", "shop_id")
+_FIXED = ("store", "number", "placed_at", "currency", "shop_id", "replaces")
 
 
 def merge(target: Any, patch: Any) -> Any:

@@ -134,6 +134,7 @@ class CheckoutResult(Model):
     undone: tuple[Undone, ...] = ()
     skipped: tuple[str, ...] = ()
     reason: str = ""
+    replaced_by: str = Field(default="", description="Number of the order that an edit put in this one's place")
     handed_over: bool = False
 
 
@@ -152,3 +153,4 @@ class OrderView(Model):
     timeline: tuple[Event, ...] = ()
     cases: tuple[Case, ...] = ()
     cancel_requested: bool = False
+    replaced_by: str = ""

@@ -216,6 +216,10 @@ class Order(Model):
     store_credit: Money | None = None
     payments: tuple[Payment, ...] = Field(min_length=1)
     shipment_wishes: tuple[ShipmentWish, ...] = ()
+    replaces: OrderNumber | Literal[""] = Field(
+        default="",
+        description="Number of the order of this store that was changed into this one; it is cancelled as replaced",
+    )
     channel: Channel | None = None
     language: str = "en"
     note: str = ""
@@ -236,6 +240,8 @@ class Order(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Order":
+        if self.replaces and self.replaces == self.number:
+            raise ValueError(f"replaces: {self.replaces!r} is this order itself; name the order that it replaces")
         ids = [line.id for line in self.lines]
         twice = sorted({i for i in ids if ids.count(i) > 1})
         if twice:

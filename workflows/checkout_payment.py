@@ -15,11 +15,11 @@ with workflow.unsafe.imports_passed_through():
     from commerce.money import Money
     from commerce.payment import Collected, EntryState, Payable, as_collected, judge, taken
     from commerce.totals import amount_due
-    from workflows.checkout_undo import CheckoutUndo
+    from workflows.checkout_edit import CheckoutEdit
     from workflows.parking import Problem, Skipped, Stopped
 
 
-class CheckoutPayment(CheckoutUndo):
+class CheckoutPayment(CheckoutEdit):
     async def _ask_for_payment(self) -> None:
         plan, due = self._need_plan(), amount_due(self._order)
         if not due:

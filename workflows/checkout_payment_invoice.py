@@ -61,11 +61,14 @@ class CheckoutPaymentInvoice(CheckoutPayment):
     async def run(self, order: Order) -> CheckoutResult:
         try:
             await self._open()
+            await self._tell_replaced_order()
             await self._check_totals()
+            await self._take_the_place()
             checking = await self._check_with_erp()
             await self._ask_for_payment()
             await self._await_payment()
             await checking
+            await self._take_the_place()
             await self._book()
             await self._bill()
             await self._confirm_money()
@@ -401,6 +404,5 @@ class CheckoutPaymentInvoice(CheckoutPayment):
         """
         self._hints[what] = self._hints.get(what, 0) + 1
         self._take_in(what, reading)
-        if what == "shop-canceled" and self._stop is None and self._stage is not Stage.COMPLETED:
-            self._note("heard", "the order was cancelled in the shop")
-            self._stop = Stopped(Stage.CANCELLED, "cancelled in the shop")
+        if what == "shop-canceled":
+            self._hear_of_shop_cancellation(reading)

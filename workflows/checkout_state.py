@@ -68,6 +68,8 @@ class CheckoutState(ParkingWorkflow):
         self._hints_heard: dict[str, int] = {}
         self._readings: dict[str, tuple[datetime, Reading]] = {}
         self._read_until: dict[str, datetime] = {}
+        self._replaced_by = ""  # the number of the order that an edit put in this one's place
+        self._both_stand = False  # a person lets this order go on beside the one that it replaces
         self._payment_settled = False  # the portal can be told what to do: pay here, or nothing is due
 
     @workflow.query
@@ -85,6 +87,7 @@ class CheckoutState(ParkingWorkflow):
             timeline=tuple(self._timeline),
             cases=tuple(case for case in self._cases.values() if case.id not in self._decisions),
             cancel_requested=self._stop is not None,
+            replaced_by=self._replaced_by,
         )
 
     # ---- small helpers -----------------------------------------------------------------------------------------------
@@ -178,6 +181,7 @@ class CheckoutState(ParkingWorkflow):
                 template=template,
                 order=self._order,
                 invoice_number=invoice_number,
+                replaced_by=self._replaced_by,
                 amount=amount,
             )
 

@@ -64,7 +64,9 @@ class CheckoutUndo(CheckoutState):
                     self._note("undid", result.what)
         for payment in as_collected(self._order):
             undone.append(await self._gateway_money_back(payment))
-        await self._tell("cancelled", self._order.total, f"order.{stop.stage.value}", {"reason": stop.reason})
+        data = {"reason": stop.reason} | ({"replaced_by": self._replaced_by} if self._replaced_by else {})
+        template = "replaced" if self._replaced_by else "cancelled"
+        await self._tell(template, self._order.total, f"order.{stop.stage.value}", data)
         return await self._close(stop.stage, undone=tuple(undone))
 
     async def _undo_entry(self, reason: str) -> Undone | None:
@@ -167,8 +169,10 @@ class CheckoutUndo(CheckoutState):
         async def by_hand() -> None:
             raise Problem(
                 f"pay back {payment.amount} for order {self._key}",
-                f"payment {payment.transaction_id} was taken by the shop's own gateway {payment.provider}",
-                "refund it at the gateway, then decide 'skip' with the refund's reference as the reason",
+                f"payment {payment.transaction_id} was taken by the shop's own gateway {payment.provider}"
+                + (f", and the order was replaced by order {self._replaced_by}" if self._replaced_by else ""),
+                (f"unless the gateway counts it for order {self._replaced_by} now, " if self._replaced_by else "")
+                + "refund it at the gateway, then decide 'skip' with the refund's reference as the reason",
                 system=payment.provider or "shop gateway",
                 amount=payment.amount,
             )
@@ -190,6 +194,7 @@ class CheckoutUndo(CheckoutState):
             undone=undone,
             skipped=tuple(self._skipped),
             reason=reason,
+            replaced_by=self._replaced_by,
             handed_over=hand_over,
         )
         self._note("did", "handed over to fulfillment" if hand_over else f"ended as {stage.value}: {reason}")
@@ -232,8 +237,10 @@ class CheckoutUndo(CheckoutState):
         message = TellOperators(
             key=f"{self._key}:cancelled-too-late",
             subject=f"order {self._number} of {self._store} was cancelled {where} too late",
-            text=f"{self._key} was cancelled {where} while its checkout ended as completed: it is paid, booked and "
-            f"invoiced over {self._order.total}.\nUndo its documents by hand: credit the invoice, pay the money back.",
+            text=f"{self._key} was cancelled {where}"
+            + (f" and replaced by order {self._replaced_by}" if self._replaced_by else "")
+            + f" while its checkout ended as completed: it is paid, booked and invoiced over {self._order.total}.\n"
+            "Undo its documents by hand: credit the invoice, pay the money back.",
             order_key=self._key,
         )
         await self._control(Control.tell_operators, message, f"tell operators about {self._key}")

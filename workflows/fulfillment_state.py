@@ -43,6 +43,7 @@ class SoFar(Model):
     cases: int = 0
     cancels: int = 0
     transfers: int = 0
+    replaced_by: str = ""
 
 
 class FulfillmentInput(Model):
@@ -78,6 +79,7 @@ class FulfillmentState(ParkingWorkflow):
         self._case_count = so_far.cases
         self._cancels = so_far.cancels
         self._transfers = so_far.transfers
+        self._replaced_by = so_far.replaced_by  # the number of the order that an edit put in this one's place
         self._to_cancel: list[CancelRequest] = []
         self._beside: list[asyncio.Task[None]] = []
         self._keeping = asyncio.Lock()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.changes import Reading
     from activities.fulfillment import (
         CancelLines,
         ErpFulfillment,
@@ -90,6 +91,7 @@ class FulfillmentSteps(FulfillmentState):
             cases=self._case_count,
             cancels=self._cancels,
             transfers=self._transfers,
+            replaced_by=self._replaced_by,
         )
         workflow.continue_as_new(self._input.model_copy(update={"so_far": so_far}))
 
@@ -103,6 +105,12 @@ class FulfillmentSteps(FulfillmentState):
         )
 
     # ---- cancelling --------------------------------------------------------------------------------------------------
+
+    def _hear_of_shop_cancellation(self, reading: Reading | None) -> None:
+        """The whole order was cancelled in the shop, by itself or because it was changed into another one."""
+        self._replaced_by = self._replaced_by or (reading.replaced_by if reading is not None else "")
+        reason = f"replaced by order {self._replaced_by}" if self._replaced_by else "cancelled"
+        self._ask_to_cancel(CancelRequest(by="shop", reason=f"{reason} in the shop"))
 
     def _ask_to_cancel(self, request: CancelRequest) -> None:
         if request not in self._to_cancel:
@@ -160,22 +168,24 @@ class FulfillmentSteps(FulfillmentState):
             self._beside.append(self._begin_beside(self._settle_cancelled(new, said)))
 
     async def _settle_cancelled(self, cancelled: Mapping[str, Decimal], said: str) -> None:
-        if is_on_account(self._order):
-            return  # invoiced in the quantities that ship
         worth = self._worth(cancelled)
         if self._nothing_ships() and self._order.shipping is not None:
             worth += self._order.shipping.amount + self._order.shipping.tax
             said += " with the delivery, because nothing else is left of the order,"
 
+        account = is_on_account(self._order)
+        had = f"invoiced as {self._invoice_number}" if account else "paid"
+        changed = f"; the order was changed and goes on as order {self._replaced_by}" if self._replaced_by else ""
+        discounted = "; the amount is without the order's own discounts" if self._order.discounts else ""
+        plan = self._need_plan()
+
         async def by_hand() -> None:
             raise Problem(
-                f"pay back {worth} for order {self._key}",
-                f"{said} will not ship, and was paid; the amount is without the order's own discounts"
-                if self._order.discounts
-                else f"{said} will not ship, and was paid",
-                "refund it in the payment system and credit the invoice, cancel the rest in the shop, "
-                "then decide 'skip' with the references as the reason",
-                system=self._need_plan().payments,
+                f"{'credit' if account else 'pay back'} {worth} for order {self._key}",
+                f"{said} will not ship, and was {had}{changed}{discounted}",
+                f"{'' if account else 'refund it in the payment system and '}credit the invoice in the billing system, "
+                "cancel the rest in the shop, then decide 'skip' with the references as the reason",
+                system=plan.billing if account else plan.payments,
                 amount=worth,
             )
 

@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
         LookAtEntry,
         Payments,
     )
-    from commerce.documents import Document, DocumentKind, Stage
+    from commerce.documents import Decision, Document, DocumentKind, Stage
     from commerce.payment import Collected, EntryState, EntryStatus, Payable, judge, taken
     from workflows.parking import ParkingWorkflow, Problem, Skipped, Stopped
 
@@ -240,6 +240,21 @@ class LatePayment(ParkingWorkflow):
             "the order is invoiced: paying it back here would leave receipt and invoice standing; credit the invoice "
             "in the billing system, then decide 'skip'"
         )
+
+    async def _park(self, step: str, problem: Problem, *, may_skip: bool, family: str) -> Decision:
+        """Money on the link of an order that was changed into another one is not that one's money."""
+        if self._known.replaced_by:
+            problem = Problem(
+                problem.tried,
+                f"{problem.came_back}; the order was replaced by order {self._known.replaced_by}, "
+                "which asks for its own payment",
+                problem.do_next,
+                system=problem.system,
+                amount=problem.amount,
+                request_id=problem.request_id,
+                may_skip=problem.may_skip,
+            )
+        return await super()._park(step, problem, may_skip=may_skip, family=family)
 
     def _case_name(self, count: int) -> str:
         # The checkout and every late payment of an order have cases of their own.

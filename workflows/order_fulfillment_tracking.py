@@ -287,7 +287,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         if what == "again":
             self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1
         if what == "shop-canceled":
-            self._ask_to_cancel(CancelRequest(by="shop", reason="cancelled in the shop"))
+            self._hear_of_shop_cancellation(reading)
 
     @workflow.update
     async def cancel(self, request: CancelRequest) -> FulfillmentView:

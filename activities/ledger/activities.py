@@ -6,10 +6,13 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.control import CloseCase, Control, KeepDocuments, KnownOutcome, NoteCase, Outcome, Plan, TellOperators
+from activities.ledger.chain import successor
+from activities.ledger.fulfillment import FulfillmentBook
 from activities.ledger.store import Ledger
 from activities.steps import patient_step
 from commerce.documents import Case, DocumentKind
 from commerce.failures import Family, SystemFailure
+from commerce.fulfillment import LEFT_THE_HOUSE
 from commerce.order import Order
 
 
@@ -61,12 +64,20 @@ class LedgerActivities(Control):
         if known is None:
             return KnownOutcome()
         booked = await self._ledger.documents(order_key, DocumentKind.RECEIPT, DocumentKind.REFUND)
+        documents = known.result.documents if known.result else ()
+        goods = await FulfillmentBook(self._ledger.engine).view(order_key)
+        gone = [one.number for one in goods.shipments if one.state in LEFT_THE_HOUSE] if goods is not None else []
+        replaced_by = known.result.replaced_by if known.result else ""
         return KnownOutcome(
             stage=known.stage,
             amount=known.amount,
             customer_key=known.result.customer_key if known.result else "",
             booked=booked,
             gateway=tuple(one["transaction_id"] for one in known.content["payments"] if one["state"] == "captured"),
+            invoice=next((one.number for one in documents if one.kind is DocumentKind.INVOICE), ""),
+            goods=goods.state.value if goods is not None else "",
+            left=tuple(gone),
+            replaced_by=replaced_by or await successor(self._ledger.engine, known.store, known.number),
         )
 
     @activity.defn(name="control.keep_documents")

@@ -65,6 +65,7 @@ class Ledger:
             "amount_minor": order.total.minor,
             "currency": order.currency,
             "stage": "",
+            "replaces": order.replaces,
         }
         async with transaction(self.engine) as db:
             await db.execute(insert(t.orders).values(row).on_conflict_do_nothing())

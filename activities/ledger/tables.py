@@ -79,6 +79,8 @@ orders = Table(
     Column("result", JSONB, nullable=True),
     _at("received_at"),
     _at("closed_at", nullable=True),
+    Column("replaces", Text, nullable=False, server_default="", comment="the order before an edit"),
+    Index("ix_orders_replaces", "store", "replaces", postgresql_where=text("replaces <> ''")),
     Index(None, "number"),
     Index(None, "received_at"),
 )

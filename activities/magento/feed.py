@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from activities.changes import Change, Page
+from activities.changes import Change, Page, Reading
 from activities.magento.client import Filter, MagentoClient, StoreView
 from activities.magento.fields import Unmappable, moment, stamp, text, whole
 from activities.magento.mapping import order_fields, to_order
@@ -126,7 +126,16 @@ class MagentoOrders:
         key = f"{view.code if view else text(entity, 'store_id')}:{text(entity, 'increment_id')}"
         at = _moment_or_none(entity, "updated_at")
         if text(entity, "state") == CANCELED:
-            return Change(order_key=key, what="shop-order", digest=_digest(key, CANCELED), at=at, shop_canceled=True)
+            replaced_by = text(entity, "relation_child_real_id")
+            return Change(
+                order_key=key,
+                what="shop-order",
+                # The number of the order in its place is news, also where the cancellation was told before.
+                digest=_digest(key, CANCELED, *([replaced_by] if replaced_by else [])),
+                at=at,
+                shop_canceled=True,
+                reading=Reading(at=at or datetime.now(UTC), replaced_by=replaced_by) if replaced_by else None,
+            )
         try:
             if view is None:
                 raise Unmappable(f"store_id {text(entity, 'store_id')} is no store view of the shop")

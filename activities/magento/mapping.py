@@ -55,7 +55,7 @@ _ITEM = (
 )
 _FIELDS = (
     "entity_id,increment_id,store_id,state,status,created_at,updated_at,quote_id,ext_customer_id,"
-    "original_increment_id,relation_parent_real_id,customer_id,customer_is_guest,customer_email,customer_firstname,"
+    "original_increment_id,relation_parent_real_id,relation_child_real_id,customer_id,customer_is_guest,customer_email,customer_firstname,"
     "customer_middlename,customer_lastname,customer_taxvat,customer_group_id,customer_note,order_currency_code,"
     "base_currency_code,base_to_order_rate,grand_total,base_grand_total,discount_amount,discount_description,"
     "coupon_code,shipping_amount,shipping_tax_amount,shipping_description,shipping_discount_amount,"
@@ -106,6 +106,7 @@ def _order(entity: Mapping[str, Any], view: StoreView, settings: MagentoSettings
         store=view.code,
         number=text(entity, "increment_id"),
         shop_id=text(entity, "entity_id"),
+        replaces=text(entity, "relation_parent_real_id"),
         placed_at=moment(entity, "created_at"),
         currency=currency,
         base_currency=base_currency,
@@ -340,7 +341,7 @@ def _attributes(entity: Mapping[str, Any], extension: Mapping[str, Any], setting
     found = {
         "quote_id": text(entity, "quote_id"),
         "ext_customer_id": text(entity, "ext_customer_id"),
-        "original_order": text(entity, "relation_parent_real_id") or text(entity, "original_increment_id"),
+        "original_order": text(entity, "original_increment_id"),
         "pickup_location": text(extension, "pickup_location_code"),
     }
     for row in rows(entity, "custom_attributes"):

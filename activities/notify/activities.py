@@ -49,7 +49,12 @@ class NotifyActivities(Notify):
         if await self._ledger.delivered(task.key):
             return document.model_copy(update={"adopted": True})
         subject, text = customer_text(
-            task.template, task.order, amount=task.amount, link=task.link, invoice_number=task.invoice_number
+            task.template,
+            task.order,
+            amount=task.amount,
+            link=task.link,
+            invoice_number=task.invoice_number,
+            replaced_by=task.replaced_by,
         )
         reference = await self._mailer.send(task.key, (task.order.customer.email,), subject, text, datetime.now(UTC))
         await self._ledger.keep_message(task.key, "mail", task.order.key, reference=reference)

@@ -7,25 +7,28 @@ from jinja2 import Environment, StrictUndefined
 from commerce.money import Money
 from commerce.order import Order
 
-Template = Literal["payment-link", "invoice", "cancelled", "payment-failed"]
+Template = Literal["payment-link", "invoice", "cancelled", "replaced", "payment-failed"]
 
 _SUBJECTS: dict[str, dict[Template, str]] = {
     "en": {
         "payment-link": "Please pay your order {{ number }}",
         "invoice": "Invoice {{ invoice_number }} for your order {{ number }}",
         "cancelled": "Your order {{ number }} was cancelled",
+        "replaced": "Your order {{ number }} was changed and is now order {{ replaced_by }}",
         "payment-failed": "The payment of your order {{ number }} did not succeed",
     },
     "de": {
         "payment-link": "Bitte bezahlen Sie Ihre Bestellung {{ number }}",
         "invoice": "Rechnung {{ invoice_number }} zu Ihrer Bestellung {{ number }}",
         "cancelled": "Ihre Bestellung {{ number }} wurde storniert",
+        "replaced": "Ihre Bestellung {{ number }} wurde geändert und hat nun die Nummer {{ replaced_by }}",
         "payment-failed": "Die Zahlung Ihrer Bestellung {{ number }} ist fehlgeschlagen",
     },
     "ja": {
         "payment-link": "ご注文 {{ number }} のお支払いのお願い",
         "invoice": "ご注文 {{ number }} の請求書 {{ invoice_number }}",
         "cancelled": "ご注文 {{ number }} はキャンセルされました",
+        "replaced": "ご注文 {{ number }} は変更され、新しい注文番号は {{ replaced_by }} です",
         "payment-failed": "ご注文 {{ number }} のお支払いができませんでした",
     },
 }
@@ -37,6 +40,9 @@ _TEXTS: dict[str, dict[Template, str]] = {
         "number is {{ invoice_number }}.\n",
         "cancelled": "{{ greeting }}\n\nyour order {{ number }} over {{ amount }} was cancelled. Money that you have "
         "paid goes back to you.\n",
+        "replaced": "{{ greeting }}\n\nyour order {{ number }} was changed. It goes on under the new number "
+        "{{ replaced_by }}; what we send you from now on is about that number. A payment link for {{ number }} is no "
+        "longer valid, and money that you have paid for {{ number }} goes back to you.\n",
         "payment-failed": "{{ greeting }}\n\nthe payment of {{ amount }} for your order {{ number }} did not succeed. "
         "You can try again here:\n{{ link }}\n",
     },
@@ -47,6 +53,9 @@ _TEXTS: dict[str, dict[Template, str]] = {
         "Rechnungsnummer ist {{ invoice_number }}.\n",
         "cancelled": "{{ greeting }}\n\nIhre Bestellung {{ number }} über {{ amount }} wurde storniert. Bereits "
         "gezahltes Geld erhalten Sie zurück.\n",
+        "replaced": "{{ greeting }}\n\nIhre Bestellung {{ number }} wurde geändert. Sie läuft unter der neuen Nummer "
+        "{{ replaced_by }} weiter; was wir Ihnen von nun an schreiben, betrifft diese Nummer. Ein Zahlungslink zu "
+        "{{ number }} gilt nicht mehr, und was Sie für {{ number }} bereits gezahlt haben, erhalten Sie zurück.\n",
         "payment-failed": "{{ greeting }}\n\ndie Zahlung von {{ amount }} für Ihre Bestellung {{ number }} ist "
         "fehlgeschlagen. Hier können Sie es noch einmal versuchen:\n{{ link }}\n",
     },
@@ -56,6 +65,10 @@ _TEXTS: dict[str, dict[Template, str]] = {
         "invoice": "{{ greeting }}\n\nありがとうございます。ご注文 {{ number }}({{ amount }})の請求書番号は "
         "{{ invoice_number }} です。\n",
         "cancelled": "{{ greeting }}\n\nご注文 {{ number }}({{ amount }})はキャンセルされました。"
+        "お支払い済みの代金は返金されます。\n",
+        "replaced": "{{ greeting }}\n\nご注文 {{ number }} の内容を変更いたしました。"
+        "新しい注文番号は {{ replaced_by }} です。"
+        "今後のご連絡はこの番号でお送りします。{{ number }} のお支払いリンクは無効となり、"
         "お支払い済みの代金は返金されます。\n",
         "payment-failed": "{{ greeting }}\n\nご注文 {{ number }} の代金 {{ amount }} のお支払いができませんでした。"
         "下記よりもう一度お試しください。\n{{ link }}\n",
@@ -69,7 +82,7 @@ _engine = Environment(autoescape=False, undefined=StrictUndefined, keep_trailing
 
 
 def customer_text(
-    template: Template, order: Order, *, amount: Money, link: str, invoice_number: str
+    template: Template, order: Order, *, amount: Money, link: str, invoice_number: str, replaced_by: str = ""
 ) -> tuple[str, str]:
     """Subject and plain text of a mail in the order's language."""
     language = language_of(order)
@@ -79,6 +92,7 @@ def customer_text(
         "amount": str(amount),
         "link": link,
         "invoice_number": invoice_number,
+        "replaced_by": replaced_by,
     }
     subject = _engine.from_string(_SUBJECTS[language][template]).render(values)
     text = _engine.from_string(_TEXTS[language][template]).render(values)

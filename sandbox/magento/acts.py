@@ -147,7 +147,7 @@ def find_order(shop: Shop, arguments: Arguments) -> Doc:
 
 
 def edit_order(shop: Shop, arguments: Arguments) -> dict[str, Any]:
-    """An order is edited by cancelling it and placing its successor `<original>-1`, `-2`, ..."""
+    """An order is edited by placing its successor `<original>-1`, `-2`, ... and cancelling it, in this order."""
     old = find_order(shop, arguments)
     if old["state"] in NO_CANCEL or any(dec(item["qty_invoiced"]) > 0 for item in old["items"]):
         raise ActError(f"increment_id: order {old['increment_id']} cannot be edited in state {old['state']}")
@@ -172,7 +172,6 @@ def edit_order(shop: Shop, arguments: Arguments) -> dict[str, Any]:
             if not item.get("parent_item_id")
         ],
     }
-    cancel_order(shop, old)
     new = place(shop, read_wish(shop, wish_arguments))
     new |= {
         "increment_id": f"{first}-{edit}",
@@ -182,9 +181,8 @@ def edit_order(shop: Shop, arguments: Arguments) -> dict[str, Any]:
         "relation_parent_real_id": old["increment_id"],
     }
     save_order(shop, new)
-    old = read_order(shop, old["entity_id"])
     old |= {"relation_child_id": str(new["entity_id"]), "relation_child_real_id": new["increment_id"]}
-    save_order(shop, old)
+    cancel_order(shop, old)
     return {"entity_id": new["entity_id"], "increment_id": new["increment_id"]}
 
 

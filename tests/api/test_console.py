@@ -137,6 +137,29 @@ async def test_a_token_of_one_store_sees_only_its_cases(api: Served, ledger: Led
         assert (await browser.get(f"/console/orders/ch/{fresh_number}")).status_code == 403
 
 
+async def test_an_edited_order_shows_its_whole_chain_from_every_side(
+    api: Served, ledger: Ledger, fresh_number: str
+) -> None:
+    numbers = [fresh_number, f"{fresh_number}-1", f"{fresh_number}-2"]
+    for before, number in zip(["", *numbers], numbers, strict=False):
+        placed = Order.model_validate(an_order(number, replaces=before))
+        await ledger.keep_order(placed, f"checkout:{placed.key}")
+    async with signed_in(api, OPERATOR) as browser:
+        for i, number in enumerate(numbers):
+            answer = (await api.get(f"/v1/orders/de/{number}", OPERATOR)).json()
+            assert [one["number"] for one in answer["chain"]] == numbers
+            assert [one["stage"] for one in answer["chain"]] == ["open"] * 3
+            assert answer["replaces"] == (numbers[i - 1] if i else None)
+            assert answer["replaced_by"] == (numbers[i + 1] if i < 2 else None)
+            page = (await browser.get(f"/console/orders/de/{number}")).text
+            assert f"<strong>{number}</strong>" in page
+            for other in {*numbers} - {number}:
+                assert f'href="/console/orders/de/{other}"' in page
+    alone = f"{fresh_number}-alone"
+    await ledger.keep_order(Order.model_validate(an_order(alone)), f"checkout:de:{alone}")
+    assert (await api.get(f"/v1/orders/de/{alone}", OPERATOR)).json()["chain"] == []
+
+
 async def test_an_order_number_is_enough_to_find_the_order(api: Served, ledger: Ledger, fresh_number: str) -> None:
     await parked(ledger, fresh_number)
     async with signed_in(api, OPERATOR) as browser:

@@ -118,6 +118,15 @@ def test_explain_tells_the_story_and_the_exact_commands(capsys: pytest.CaptureFi
     assert "--decision skip" not in told
 
 
+@pytest.mark.parametrize("command", ["explain", "status"])
+def test_an_edited_order_shows_what_it_was_changed_into(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    chain = [{"number": "3", "stage": "cancelled"}, {"number": "3-1", "stage": "open"}]
+    answer = ORDER | {"cases": [], "chain": chain}
+    with small_api(lambda *_: (200, {}, answer)) as url:
+        assert main([command, "de:3", "--api", url, "--token", "t"]) == 0
+    assert "3 (cancelled) → 3-1 (open)" in capsys.readouterr().out
+
+
 def test_an_ambiguous_number_lists_the_orders(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
         {"order_key": key, "stage": "open", "amount": {"minor": 100, "currency": "EUR"}} for key in ("de:3", "ch:3")

@@ -166,8 +166,7 @@ async def _finish(world: World, order: Bought) -> None:
     if order.left() and order.dice.random() < 0.5:
         order.cancelled = True
         await handle.execute_update(OrderFulfillmentTracking.cancel, CancelRequest(by="portal", reason="no more"))
-        if not order.on_account:
-            await decide(world, await parked(world, order.key), DecisionKind.SKIP)
+        await decide(world, await parked(world, order.key), DecisionKind.SKIP)
     elif order.left():
         await _ship(world, order, order.left())
     for shipment in order.unnumbered:

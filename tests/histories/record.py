@@ -207,6 +207,27 @@ async def late_money_paid_back(world: World) -> AnyHandle:
     return world.late(order.key)
 
 
+async def replaced_in_the_shop(world: World) -> AnyHandle:
+    return world.run((await _edited(world))[0])
+
+
+async def in_the_place_of_an_edited_order(world: World) -> AnyHandle:
+    return world.run((await _edited(world))[1])
+
+
+async def _edited(world: World) -> tuple[str, str]:
+    """An order that is changed before it is paid, and the one in its place, paid and invoiced."""
+    first = await world.place_in_shop()
+    await world.link_of(first)
+    made = await world.act("magento", "edit-order", increment_id=first[3:], items=[{"sku": "HF-1001", "qty": 1}])
+    second = f"de:{made['increment_id']}"
+    await world.link_of(second)
+    await world.pay(second)
+    await world.ends(second)
+    await world.run(first).result()
+    return first, second
+
+
 async def goods_shipped_and_delivered(world: World) -> AnyHandle:
     key = await bought(world, ("HF-1001", 2))
     await world.act("salesforce", "ship", order=key, tracking=f"H1-{key[3:]}")
@@ -344,6 +365,8 @@ PATHS: tuple[Callable[[World], Awaitable[AnyHandle]], ...] = (
     split_payments_cancelled,
     corrected_and_retried,
     mail_refused_and_skipped,
+    replaced_in_the_shop,
+    in_the_place_of_an_edited_order,
     late_charge_back,
     late_money_paid_back,
     goods_shipped_and_delivered,

@@ -125,6 +125,21 @@ async def test_every_text_names_the_order_in_every_language(
     assert "{" not in arrived["subject"] + arrived["text"]
 
 
+@pytest.mark.parametrize(("language", "frightening"), [("en", "cancel"), ("de", "storniert"), ("ja", "キャンセル")])
+async def test_the_buyer_of_a_changed_order_hears_its_new_number_and_not_that_it_was_cancelled(
+    sandbox: Sandbox, ledger: Ledger, language: str, frightening: str
+) -> None:
+    inbox = Inbox(sandbox, f"replaced-{language}@example.com")
+    made = ordered(inbox.to, language=language)
+    await tell(ledger, settings_for(sandbox.url("mail-smtp")), made, template="replaced", replaced_by="1001-1")
+    [arrived] = await inbox.mails()
+    assert arrived["subject"].count("1001") == 2
+    assert "1001-1" in arrived["subject"]
+    assert "1001-1" in arrived["text"]
+    assert frightening not in (arrived["subject"] + arrived["text"]).casefold()
+    assert "{" not in arrived["subject"] + arrived["text"]
+
+
 async def test_what_a_buyer_calls_himself_is_only_text(sandbox: Sandbox, ledger: Ledger) -> None:
     inbox = Inbox(sandbox, "braces@example.com")
     named = {"kind": "guest", "email": inbox.to, "first_name": "{{ link }} {name}\nBcc: x@example.com", "last_name": ""}

@@ -102,6 +102,27 @@ async def test_a_canceled_order_is_heard(feed_of: FeedOf, shop: Shop) -> None:
     assert [(change.order_key, change.shop_canceled) for change in changes] == [(order.key, True)]
 
 
+async def test_an_edited_order_is_canceled_with_the_number_in_its_place_and_the_new_one_names_it(
+    feed_of: FeedOf, shop: Shop
+) -> None:
+    order = await shop.place(items=[{"sku": "HF-1001", "qty": 2}])
+    feed = feed_of()
+    _, cursor = await sweep(feed)
+    made = shop.sandbox.act("magento", "edit-order", entity_id=order.shop_id, items=[{"sku": "HF-1001", "qty": 1}])
+    changes = {change.order_key: change for change in (await sweep(feed, cursor))[0]}
+    old, new = changes[order.key], changes[f"de:{made['increment_id']}"]
+    assert old.shop_canceled
+    assert old.reading is not None
+    assert old.reading.replaced_by == made["increment_id"] == f"{order.number}-1"
+    assert new.order is not None
+    assert new.order.replaces == order.number
+    plain = await shop.place()
+    await shop.does.cancel_order(plain.cancel())
+    told = await feed.fetch(plain.shop_id)
+    assert told is not None
+    assert told.reading is None
+
+
 async def test_orders_from_before_the_start_and_of_other_stores_are_left_alone(feed_of: FeedOf, shop: Shop) -> None:
     german, swiss = await shop.place("de"), await shop.place("ch")
     only_swiss = feed_of(stores=("ch",))

@@ -17,6 +17,9 @@ from commerce.fulfillment import Fulfillment, LineProgress, Portion, Shipment, S
 from commerce.model import Model, UtcDatetime
 from commerce.order import Order, Quantity
 
+# What people are told about goods.
+GoodsTemplate = Literal["dispatched", "delayed", "delivered", "lines-cancelled"]
+
 # ---- ERP -------------------------------------------------------------------------------------------------------------
 
 
@@ -153,6 +156,30 @@ class ShopFulfillment:
         raise NotImplementedError
 
 
+class NoteGoods(Model):
+    """A comment on the shop's order about its goods. `key` stands in its text: one comment however often asked for.
+
+    A note that lacks one of the `tracks` is followed by another one under the same key.
+    """
+
+    key: str
+    template: GoodsTemplate
+    order: Order
+    shipment: str = ""
+    carrier: str = ""
+    tracks: tuple["TrackView", ...] = ()
+    portions: tuple[Portion, ...] = ()
+    expected_on: date | None = None
+    visible: bool = Field(default=False, description="Whether the buyer sees it in the account")
+    mailed: bool = Field(default=False, description="Whether the shop mails it to the buyer")
+
+
+class ShopNotes:
+    @activity.defn(name="storefront.note_goods")
+    async def note_goods(self, task: NoteGoods) -> Document:
+        raise NotImplementedError
+
+
 # ---- carriers --------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +226,7 @@ class FulfillmentPlan(Model):
     carrier: str = ""
     links: dict[str, str] = Field(default_factory=dict)
     shop_mail: bool = False
+    shop_notes: Literal["off", "internal", "visible", "mailed"] = "off"
     customer_mail: bool = True
     delivery_days: float = 14
     look_again_days: float = 7
@@ -275,7 +303,7 @@ class TellOfGoods(Model):
     """A mail to the buyer about the goods. `key` makes it one mail even when the step is repeated."""
 
     key: str
-    template: Literal["dispatched", "delayed", "delivered", "lines-cancelled"]
+    template: GoodsTemplate
     order: Order
     tracks: tuple[TrackView, ...] = ()
     portions: tuple[Portion, ...] = ()

@@ -175,6 +175,12 @@ class Store(Part):
     shop_mail: bool = Field(
         default=False, description="Whether the shop mails the buyer itself when a shipment is written to it"
     )
+    shop_notes: Literal["off", "internal", "visible", "mailed"] = Field(
+        default="off",
+        description="Comments on the shop's order about its goods: dispatched, delayed, delivered, cancelled in part. "
+        "internal: for the shop's staff; visible: the buyer sees them in the account; mailed: the shop mails them too. "
+        "They repeat what goods_mail and shop_mail tell the buyer; off for backfills",
+    )
     delivery_days: float = Field(
         default=14,
         gt=0,
@@ -222,6 +228,7 @@ class Store(Part):
             carrier=self.carrier or "",
             links=dict(links),
             shop_mail=self.shop_mail,
+            shop_notes=self.shop_notes,
             customer_mail=self.goods_mail,
             delivery_days=self.delivery_days,
             look_again_days=self.look_again_days,

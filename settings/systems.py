@@ -25,6 +25,7 @@ from activities.ledger.store import Ledger
 from activities.magento.activities import MagentoActivities
 from activities.magento.client import MagentoClient
 from activities.magento.feed import MagentoOrders
+from activities.magento.notes import MagentoNotes
 from activities.magento.notifications import MagentoListener
 from activities.magento.settings import MagentoSettings
 from activities.magento.shipping import MagentoShipping
@@ -95,6 +96,7 @@ def _magento(connected: Connected, name: str, settings: Any, ledger: Ledger) -> 
     client = MagentoClient(settings, system=name)
     shop = MagentoActivities(client, system=name, memory=ledger)
     shipping = MagentoShipping(client, system=name, memory=ledger)
+    notes = MagentoNotes(client, system=name, memory=ledger)
     connected.activities[name] = [
         shop.announce_payment,
         shop.ensure_invoice,
@@ -103,6 +105,7 @@ def _magento(connected: Connected, name: str, settings: Any, ledger: Ledger) -> 
         shipping.look_at_order,
         shipping.ensure_shipment,
         shipping.invoice_shipped,
+        notes.note_goods,
     ]
     connected.probes[name] = client.probe
     connected.sources.append(MagentoOrders(client, system=name))

@@ -15,13 +15,14 @@ from activities.control import Control
 from activities.feeds import FeedActivities
 from activities.financialforce.activities import FinancialForce
 from activities.financialforce.fulfillment import FinancialForceFulfillment
-from activities.fulfillment import Carriers, ErpFulfillment, FulfillmentControl, GoodsNews, ShopFulfillment
+from activities.fulfillment import Carriers, ErpFulfillment, FulfillmentControl, GoodsNews, ShopFulfillment, ShopNotes
 from activities.juston.activities import JustOnBilling, JustOnPayments
 from activities.ledger.activities import LedgerActivities
 from activities.ledger.database import engine_for
 from activities.ledger.fulfillment import FulfillmentLedger
 from activities.ledger.store import Ledger
 from activities.magento.activities import MagentoActivities
+from activities.magento.notes import MagentoNotes
 from activities.magento.shipping import MagentoShipping
 from activities.notify.activities import NotifyActivities
 from activities.notify.goods import GoodsMail
@@ -35,7 +36,7 @@ from tests.settings.sample import sandbox_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLES: dict[str, tuple[type, ...]] = {
-    "storefront": (Storefront, ShopFulfillment),
+    "storefront": (Storefront, ShopFulfillment, ShopNotes),
     "erp": (Erp, ErpFulfillment),
     "payments": (Payments,),
     "billing": (Billing,),
@@ -46,6 +47,7 @@ PREFIXES: dict[type, str] = {
     Feeds: "feed",
     ErpFulfillment: "erp",
     ShopFulfillment: "storefront",
+    ShopNotes: "storefront",
     Carriers: "carrier",
     GoodsNews: "notify",
     FulfillmentControl: "fulfillment",
@@ -53,6 +55,7 @@ PREFIXES: dict[type, str] = {
 FILLERS: list[tuple[type, type]] = [
     (Storefront, MagentoActivities),
     (ShopFulfillment, MagentoShipping),
+    (ShopNotes, MagentoNotes),
     (Carriers, CarrierActivities),
     (GoodsNews, GoodsMail),
     (FulfillmentControl, FulfillmentLedger),

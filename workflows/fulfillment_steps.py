@@ -1,10 +1,10 @@
 """The steps that the story in `order_fulfillment_tracking.py` names in passing: begin, end, cancel, follow, tell."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from temporalio import workflow
 
@@ -16,13 +16,16 @@ with workflow.unsafe.imports_passed_through():
         FulfillmentControl,
         FulfillmentView,
         GoodsNews,
+        GoodsTemplate,
+        NoteGoods,
         ParcelNews,
+        ShopNotes,
         TellOfGoods,
         TrackView,
     )
     from activities.roles import Notify, TellPortal
     from commerce.documents import CancelRequest, Decision
-    from commerce.fulfillment import ZERO, Fulfillment, LineProgress, Shipment, State
+    from commerce.fulfillment import ZERO, Fulfillment, LineProgress, Portion, Shipment, State
     from commerce.goods import goods
     from commerce.money import Money, rounded
     from commerce.quantities import Entry, Kind, QuantityLedger
@@ -250,13 +253,21 @@ class FulfillmentSteps(FulfillmentState):
             if shipment.number in self._delivered:
                 await self._tell_once("delivered", shipment.number, shipment=shipment)
         for line in self._lines():
-            late = line.promised_on is not None and line.open and line.promised_on < workflow.now().date()
-            if late or (line.back_ordered and line.open):
+            if self._is_late(line):
                 await self._tell_once("delayed", f"{line.line}:{line.promised_on or 'open'}", line=line)
+
+    def _is_late(self, line: LineProgress) -> bool:
+        overdue = line.promised_on is not None and line.promised_on < workflow.now().date()
+        return bool(line.open) and (overdue or bool(line.back_ordered))
+
+    def _expected_on(self, line: LineProgress) -> date | None:
+        """The day that was promised, as long as it can be kept."""
+        day = line.promised_on
+        return day if day is not None and day >= workflow.now().date() else None
 
     async def _tell_once(
         self,
-        template: Literal["dispatched", "delayed", "delivered"],
+        template: GoodsTemplate,
         about: str,
         *,
         tracks: tuple[TrackView, ...] = (),
@@ -273,7 +284,7 @@ class FulfillmentSteps(FulfillmentState):
             data["tracking"] = ", ".join(track.number for track in tracks)
             data["tracking_links"] = " ".join(track.link for track in tracks if track.link)
         if line is not None:
-            data = {"line": line.line, "sku": line.sku, "expected_on": str(line.promised_on or "")}
+            data = {"line": line.line, "sku": line.sku, "expected_on": str(self._expected_on(line) or "")}
         portal = TellPortal(
             key=key, store=self._store, event=f"order.{template}", order_key=self._key, number=self._number, data=data
         )
@@ -284,11 +295,57 @@ class FulfillmentSteps(FulfillmentState):
                 order=self._order,
                 tracks=tracks,
                 portions=portions,
-                expected_on=line.promised_on if line else None,
+                expected_on=self._expected_on(line) if line else None,
             )
             await self._do_or_skip(f"mail {template}", NOTIFY, GoodsNews.goods, mail)
         if self._need_plan().portal_messages:
             await self._do_or_skip(f"tell portal: order.{template}", NOTIFY, Notify.portal, portal)
+
+    async def _tell_shop(self) -> None:
+        """The shop's order carries the same news as comments, where the store wants them. Each once, by its key."""
+        if self._goods_plan.shop_notes == "off" or not self._in_shop() or self._reading is None:
+            return
+        for shipment in self._reading.dispatched():
+            tracks = tuple(self._track(shipment, number) for number in shipment.tracking_numbers())
+            await self._note_once("dispatched", shipment.number, shipment.portions, shipment=shipment, tracks=tracks)
+            if shipment.number in self._delivered:
+                await self._note_once("delivered", shipment.number, shipment.portions, shipment=shipment)
+        for line in self._lines():
+            if self._is_late(line):
+                waits = Portion(line=line.line, sku=line.sku, quantity=line.open)
+                about = f"{line.line}:{line.promised_on or 'open'}"
+                await self._note_once("delayed", about, (waits,), expected_on=self._expected_on(line))
+            if line.cancelled and self._state() is not State.CANCELLED:
+                gone = Portion(line=line.line, sku=line.sku, quantity=line.cancelled)
+                await self._note_once("lines-cancelled", f"{line.line}:{line.cancelled}", (gone,))
+
+    async def _note_once(
+        self,
+        template: GoodsTemplate,
+        about: str,
+        portions: tuple[Portion, ...],
+        *,
+        shipment: Shipment | None = None,
+        tracks: tuple[TrackView, ...] = (),
+        expected_on: date | None = None,
+    ) -> None:
+        told = ":".join((f"note:{template}:{about}", *(track.number for track in tracks)))
+        if told in self._told:
+            return
+        self._told.add(told)
+        note = NoteGoods(
+            key=f"{template}:{about}",
+            template=template,
+            order=self._order,
+            shipment=shipment.number if shipment else "",
+            carrier=shipment.carrier if shipment else "",
+            tracks=tracks,
+            portions=portions,
+            expected_on=expected_on,
+            visible=self._goods_plan.shop_notes != "internal",
+            mailed=self._goods_plan.shop_notes == "mailed",
+        )
+        await self._do_or_skip(f"note {note.key}", self._need_plan().storefront, ShopNotes.note_goods, note)
 
     async def _do_or_skip(self, step: str, system: str, method: Any, task: Any) -> None:
         try:

@@ -59,6 +59,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
                 await self._keep_parcels()
                 await self._look_at_parcels()
                 await self._tell()
+                await self._tell_shop()
                 await self._keep()
                 if self._ended():
                     return await self._close()

@@ -5,15 +5,14 @@ keys, so that a step that is repeated after a lost answer finds what the first t
 is written again only when the first try can no longer be carried out (`activities/turns.py`).
 """
 
-import html
-import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import activity
 
 from activities.magento.client import Filter, MagentoClient
+from activities.magento.comments import HISTORY, OrderComments, mentions, note_with
 from activities.magento.fields import Unmappable, money, number, rows, text, whole
 from activities.magento.mapping import comment_body, invoice_body, known_currency, stamp_body
 from activities.roles import AnnouncePayment, CancelShopOrder, Storefront, WriteInvoice, WriteReferences
@@ -25,7 +24,6 @@ from commerce.money import Money
 
 _ORDER = "entity_id,increment_id,state,status,ext_order_id,grand_total,order_currency_code"
 _QUANTITIES = "items[item_id,parent_item_id,sku,qty_ordered,qty_invoiced,qty_canceled]"
-_HISTORY = "status_histories[entity_id,comment,status,created_at]"
 _INVOICE = "entity_id,increment_id,order_id,state,grand_total,order_currency_code,comments[comment]"
 INVOICE_STATES = {1: "open", 2: "paid", 3: "canceled"}
 CANCELED_INVOICE = 3
@@ -46,6 +44,7 @@ class MagentoActivities(Storefront):
         self._system = system
         settled_after = timedelta(seconds=self._settings.settled_after_seconds)
         self._turns = Turns(memory, system=system, settled_after=settled_after)
+        self._comments = OrderComments(client, self._turns, system=system)
 
     @activity.defn(name="storefront.announce_payment")
     @step
@@ -53,8 +52,8 @@ class MagentoActivities(Storefront):
         """A comment with the link, visible to the buyer. Idempotent by the link in the order's comments."""
         tried = f"announce the payment link on order {task.order_key}"
         looked_at = self._turns.now()
-        order = await self._order(task, tried, _HISTORY)
-        note = _note_with(order, task.link)
+        order = await self._order(task, tried, HISTORY)
+        note = note_with(order, task.link)
         if note is not None:
             return self._note(note, order, task.order_key, task.amount, adopted=True)
         if text(order, "state") in ENDED:
@@ -67,9 +66,11 @@ class MagentoActivities(Storefront):
         body = comment_body(
             self._id(task, tried), said, self._pending_status(order), on_front=True, told=self._settings.announce_mail
         )
-        await self._comment(task, body, f"announce:{task.order_key}:{task.link}", looked_at, tried)
-        order = await self._order(task, tried, _HISTORY)
-        return self._note(self._written(_note_with(order, task.link), tried), order, task.order_key, task.amount)
+        await self._comments.write(
+            task.shop_id, task.order_key, body, f"announce:{task.order_key}:{task.link}", looked_at, tried
+        )
+        order = await self._order(task, tried, HISTORY)
+        return self._note(self._written(note_with(order, task.link), tried), order, task.order_key, task.amount)
 
     @activity.defn(name="storefront.ensure_invoice")
     @step
@@ -106,7 +107,7 @@ class MagentoActivities(Storefront):
         """The ERP's number as external id, both numbers as a comment. Idempotent by both."""
         tried = f"write the numbers of ERP and billing on order {task.order_key}"
         looked_at = self._turns.now()
-        order = await self._order(task, tried, _HISTORY)
+        order = await self._order(task, tried, HISTORY)
         numbers = [value for value in (task.erp_number, task.invoice_number) if value]
         if not numbers:
             nothing = self._note({}, order, task.order_key, None)
@@ -115,18 +116,20 @@ class MagentoActivities(Storefront):
         if not stamped:
             body = stamp_body(self._id(task, tried), text(order, "increment_id"), task.erp_number)
             await self._client.post("orders", body, tried=tried, order_key=task.order_key)
-            order = await self._order(task, tried, _HISTORY)
+            order = await self._order(task, tried, HISTORY)
             self._written(order if self._stamped(task, order, tried) else None, tried)
-        note = _note_with(order, *numbers)
+        note = note_with(order, *numbers)
         if note is not None:
             return self._note(note, order, task.order_key, None, adopted=stamped)
         said = self._settings.references_text.format(
             erp_number=task.erp_number or "-", invoice_number=task.invoice_number or "-"
         )
         body = comment_body(self._id(task, tried), said, text(order, "status"), on_front=False)
-        await self._comment(task, body, f"references:{task.order_key}:{':'.join(numbers)}", looked_at, tried)
-        order = await self._order(task, tried, _HISTORY)
-        return self._note(self._written(_note_with(order, *numbers), tried), order, task.order_key, None)
+        await self._comments.write(
+            task.shop_id, task.order_key, body, f"references:{task.order_key}:{':'.join(numbers)}", looked_at, tried
+        )
+        order = await self._order(task, tried, HISTORY)
+        return self._note(self._written(note_with(order, *numbers), tried), order, task.order_key, None)
 
     @activity.defn(name="storefront.cancel_order")
     @step
@@ -162,30 +165,6 @@ class MagentoActivities(Storefront):
             f"the shop answered {said} and the order is still {text(order, 'state')}",
             "release or cancel the order in the shop's administration, then decide 'retry'",
         )
-
-    async def _comment(self, task: AnyTask, body: dict[str, Any], key: str, looked_at: datetime, tried: str) -> None:
-        try:
-            async with self._turns.take(key, looked_at=looked_at, tried=tried):
-                await self._client.post(
-                    "orders/{id}/comments", body, tried=tried, order_key=task.order_key, id=task.shop_id
-                )
-        except SystemFailure as err:
-            if err.family is not Family.REJECTED or await self._is_still(task, body, tried):
-                raise
-            raise SystemFailure(
-                Family.TRANSIENT,
-                tried,
-                "the order's status changed in the shop meanwhile",
-                system=self._system,
-                request_id=err.request_id,
-                do_next="nothing: it is looked at again by itself",
-            ) from err
-
-    async def _is_still(self, task: AnyTask, body: Mapping[str, Any], tried: str) -> bool:
-        """Whether a comment's status still belongs to the order. A shop refuses one that was right a moment ago."""
-        order = await self._order(task, tried, _HISTORY)
-        status = body["statusHistory"]["status"]
-        return text(order, "status") == status or status in self._settings.statuses.get(text(order, "state"), ())
 
     # ---- what is there -----------------------------------------------------------------------------------------------
 
@@ -367,20 +346,6 @@ class MagentoActivities(Storefront):
 
     def _ask(self, tried: str, came_back: str, do_next: str) -> SystemFailure:
         return SystemFailure(Family.NEEDS_PERSON, tried, came_back, system=self._system, do_next=do_next)
-
-
-def mentions(comment: str, value: str) -> bool:
-    """Whether a comment holds the value as a whole: number 42 is not in "RE-42-1", nor a link in a longer one."""
-    bounded = rf"(?<![\w/.-]){re.escape(value)}(?![\w/#%&=?-]|\.\w)"
-    return any(re.search(bounded, said) is not None for said in {comment, html.unescape(comment)})
-
-
-def _note_with(order: Mapping[str, Any], *values: str) -> Mapping[str, Any] | None:
-    """The comment that mentions all values; the first written wins."""
-    notes = [
-        note for note in rows(order, "status_histories") if all(mentions(text(note, "comment"), v) for v in values)
-    ]
-    return min(notes, key=lambda note: whole(note.get("entity_id")) or 0, default=None)
 
 
 def _amount(document: Mapping[str, Any]) -> Money:

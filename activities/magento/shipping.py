@@ -20,8 +20,9 @@ from activities.fulfillment import (
     ShopProgress,
     WriteShipment,
 )
-from activities.magento.activities import CANCELED_INVOICE, mentions
+from activities.magento.activities import CANCELED_INVOICE
 from activities.magento.client import Filter, MagentoClient
+from activities.magento.comments import mentions
 from activities.magento.fields import flag, money, number, rows, text, whole
 from activities.magento.mapping import COMMENT, known_currency
 from activities.magento.rows import NotOneRow, bundles_of, held, item_of, priced_rows, said, sent_rows

@@ -51,6 +51,7 @@ PACE = {
     # What the steps do by themselves; tests/outage turns the watch on.
     **{f"SYSTEMS__{name}__WATCH": "false" for name in ("MAGENTO", "FINANCIALFORCE", "JUSTON", "CARRIER")},
     "SYSTEMS__CARRIER__FOLLOW_EVERY_SECONDS": "1",
+    "STORES__CH__SHOP_NOTES": "visible",  # the other stores keep quiet
     "STORE_DEFAULTS__RETRY_LONGEST_SECONDS": "1",
     "STORE_DEFAULTS__INVOICE_POLL_SECONDS": "1",
     "STORE_DEFAULTS__ERP_CHECK_SECONDS": "2",

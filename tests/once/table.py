@@ -25,6 +25,7 @@ CANCEL_SHOP_ORDER = Path("storefront.cancel_order", "magento", "POST", r"/orders
 SHIP = Path("storefront.ensure_shipment:shipment", "magento", "POST", r"/order/\d+/ship$")
 TRACK = Path("storefront.ensure_shipment:track", "magento", "POST", r"/shipment/track$")
 INVOICE_SHIPPED = Path("storefront.invoice_shipped", "magento", "POST", r"/order/\d+/invoice$")
+NOTE = Path("storefront.note_goods", "magento", "POST", r"/orders/\d+/comments$")
 
 PATHS = (
     BOOK_ORDER,
@@ -48,6 +49,7 @@ PATHS = (
     SHIP,
     TRACK,
     INVOICE_SHIPPED,
+    NOTE,
 )
 # Messages to people go out at least once, each under a key of its own: test_messages.py.
 MESSAGES = frozenset({"notify.both", "notify.customer", "notify.portal", "notify.goods"})

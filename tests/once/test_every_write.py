@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.financialforce.activities import FinancialForce
 from activities.financialforce.fulfillment import FinancialForceFulfillment
-from activities.fulfillment import Carriers, ErpFulfillment, GoodsNews, LookAtFulfillment, ShopFulfillment
+from activities.fulfillment import Carriers, ErpFulfillment, GoodsNews, LookAtFulfillment, ShopFulfillment, ShopNotes
 from activities.juston.activities import JustOnBilling, JustOnPayments
 from activities.juston.hosted import HostedClient
 from activities.roles import (
@@ -38,7 +38,18 @@ VENDORS = ("magento", "salesforce", "juston")
 
 def test_every_step_of_every_role_is_in_the_table_or_known_to_write_nothing() -> None:
     found = set()
-    for role in (Storefront, ShopFulfillment, Erp, ErpFulfillment, Payments, Billing, Carriers, Notify, GoodsNews):
+    for role in (
+        Storefront,
+        ShopFulfillment,
+        ShopNotes,
+        Erp,
+        ErpFulfillment,
+        Payments,
+        Billing,
+        Carriers,
+        Notify,
+        GoodsNews,
+    ):
         for _, method in inspect.getmembers(role, inspect.isfunction):
             definition = activity._Definition.from_callable(method)
             found |= {definition.name} if definition else set()

@@ -5,14 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from activities.fulfillment import InvoiceShipped, WriteShipment
+from activities.fulfillment import InvoiceShipped, NoteGoods, WriteShipment
 from activities.magento.client import MagentoClient
+from activities.magento.notes import MagentoNotes
 from activities.magento.shipping import MagentoShipping
 from commerce.fulfillment import Portion, Shipment, State
 from tests.activities.juston.desk import Notes
 from tests.activities.magento.conftest import Placed, Shop, settings_for
+from tests.flow.orders import portal_order
 from tests.once.rig import Path, Trouble, abreast, cases, troubled
-from tests.once.table import INVOICE_SHIPPED, SHIP, TRACK
+from tests.once.table import INVOICE_SHIPPED, NOTE, SHIP, TRACK
 from tests.sandbox_process import Sandbox
 
 PIECES = 3  # of which one ships: a second shipment would find room
@@ -70,6 +72,24 @@ async def test_every_shipment_on_account_is_invoiced_once(
     for task in tasks:
         (row,) = (await shop.entity(task.shop_id))["items"]
         assert Decimal(str(row["qty_invoiced"])) == 1
+
+
+@pytest.mark.parametrize(("path", "trouble"), cases(NOTE))
+async def test_every_note_about_goods_stands_in_the_shop_once(shop: Shop, path: Path, trouble: Trouble) -> None:
+    notes = MagentoNotes(shop.client, system="shop", memory=Notes())
+    placed = await abreast(lambda _: shop.place(), list(range(trouble.orders)))
+    tasks = [
+        NoteGoods(
+            key=f"delivered:SH-{one.number}",
+            template="delivered",
+            order=portal_order(store=one.store, number=one.number, shop_id=one.shop_id),
+            shipment=f"SH-{one.number}",
+        )
+        for one in placed
+    ]
+    await troubled(shop.sandbox, path, trouble, notes.note_goods, tasks)
+    for one in placed:
+        assert len(await shop.comments(one)) == 1
 
 
 async def _shipments(shop: Shop, count: int, *, tracking: str) -> list[WriteShipment]:

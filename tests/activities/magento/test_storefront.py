@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.magento.activities import mentions
+from activities.magento.comments import mentions
 from commerce.failures import Family
 from commerce.money import Money
 from tests.activities.juston.desk import as_engine

@@ -24,7 +24,7 @@ from workflows.start import EngineRuns
 T = TypeVar("T")
 Books = dict[str, list[str]]
 Handle = WorkflowHandle[CheckoutPaymentInvoice, CheckoutResult]
-LOOK_EVERY = 0.05
+LOOK_EVERY, LOOK_AT_LEAST_EVERY = 0.05, 0.15  # seconds; every look costs the engine and the worker a query
 WITHIN = 60.0
 OPERATOR = "olga"
 
@@ -323,6 +323,7 @@ class World:
         """What `look` answers once that is true. Fails with the order's timeline."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + within
+        pause = LOOK_EVERY
         while True:
             found = await look()
             if found:
@@ -330,7 +331,8 @@ class World:
             if clock() > deadline:
                 view = await self.view_or_none(key) if key else None
                 raise AssertionError(f"not within {within:.0f} s: {what}" + (f"\n{told(view)}" if view else ""))
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LOOK_AT_LEAST_EVERY)
 
     async def view_or_none(self, key: str) -> OrderView | None:
         try:

@@ -29,7 +29,7 @@ def settings_for(sandbox: Sandbox, **changes: Any) -> JustOnSettings:
             "login_url": sandbox.url("salesforce"),
             "client_id": org["client_id"],
             "client_secret": org["client_secret"],
-            "timeout_seconds": 5,
+            "timeout_seconds": 30,
         },
     }
     return settings(**{**values, **changes})

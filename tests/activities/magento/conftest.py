@@ -95,7 +95,7 @@ def settings_for(sandbox: Sandbox, **changes: Any) -> MagentoSettings:
 @pytest_asyncio.fixture(scope="session")
 async def client(sandbox: Sandbox) -> AsyncIterator[MagentoClient]:
     """One signed-in client for the session: making one loads all certificates, which takes longer than a test."""
-    made = MagentoClient(settings_for(sandbox, timeout_seconds=1.5, settled_after_seconds=2), system="shop")
+    made = MagentoClient(settings_for(sandbox, timeout_seconds=3, settled_after_seconds=3.5), system="shop")
     yield made
     await made.close()
 

@@ -24,7 +24,7 @@ def org_settings(org: Sandbox) -> dict[str, Any]:
         "login_url": org.url("salesforce"),
         "client_id": given["client_id"],
         "client_secret": given["client_secret"],
-        "timeout_seconds": 5,
+        "timeout_seconds": 30,
     }
 
 

@@ -1,7 +1,6 @@
-"""Comparing both sides of a pair: what is a difference, what is none, and what is said about it."""
+"""Comparing both sides of a pair: what is a difference, and what is none."""
 
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,66 +10,25 @@ from hypothesis import strategies as st
 from commerce.money import Money
 from commerce.reconciliation import (
     PAIRS,
-    Difference,
     DifferenceKind,
-    Piece,
     Statement,
     StatementKind,
     StatementState,
     compare,
 )
 from commerce.reconciliation_report import Totals, ages, bucket_of, verdict
-from commerce.repair import Facts, GoodsFacts, advise
-
-K, S = StatementKind, StatementState
-AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
-KEY = "de:1001"
-
-
-def statement(kind: StatementKind, minor: int = 9984, state: StatementState = S.LIVE, **more: Any) -> Statement:
-    fields: dict[str, Any] = {
-        "kind": kind,
-        "system": "somewhere",
-        "key": KEY,
-        "id": f"{kind}-1",
-        "amount": {"minor": minor, "currency": "EUR"},
-        "state": state,
-        "created_at": AT,
-        "modified_at": AT,
-    }
-    return Statement.model_validate(fields | more)
-
-
-def piece(line: str, quantity: int, price: str, parent: str = "") -> Piece:
-    return Piece(line=line, sku=f"SKU-{line}", quantity=Decimal(quantity), price=Decimal(price), parent=parent)
-
-
-# An order in the shop with everything that belongs to it.
-WHOLE = (
-    statement(K.SHOP_ORDER),
-    statement(K.SALES_ORDER),
-    statement(K.PAYMENT, item="tx-1"),
-    statement(K.RECEIPT, item="tx-1"),
-    statement(K.BILLING_ORDER),
-    statement(K.INVOICE),
-    statement(K.SHOP_INVOICE),
-    statement(K.ENTRY),
-    statement(K.SETTLEMENT),
-    statement(K.SHIPMENT, item="SH-1"),
-    statement(K.SHOP_SHIPMENT, item="SH-1"),
+from tests.commerce.statements import (
+    AT,
+    KEY,
+    MISSING,
+    WHOLE,
+    K,
+    S,
+    found,
+    invoiced,
+    statement,
+    without,
 )
-
-
-def found(*statements: Statement) -> list[str]:
-    return [
-        f"{one.pair}: {one.kind}{f' in {one.side}' if one.side else ''} {one.amount}"
-        for compared in compare(KEY, statements)
-        for one in compared.differences
-    ]
-
-
-def without(*kinds: StatementKind) -> list[Statement]:
-    return [one for one in WHOLE if one.kind not in kinds]
 
 
 def test_an_order_that_is_whole_everywhere_is_in_step() -> None:
@@ -119,16 +77,9 @@ def test_another_amount_is_a_difference_over_what_it_is_off(kind: StatementKind)
 
 def test_the_same_number_in_another_currency_is_another_amount() -> None:
     sales = statement(K.SALES_ORDER, amount=Money(minor=9984, currency="USD"))
-    assert found(
-        statement(K.SHOP_ORDER), sales, statement(K.BILLING_ORDER, amount=sales.amount), *_invoiced("USD")
-    ) == [
+    assert found(statement(K.SHOP_ORDER), sales, statement(K.BILLING_ORDER, amount=sales.amount), *invoiced("USD")) == [
         "orders: amount differs 99.84 EUR",
     ]
-
-
-def _invoiced(currency: str) -> list[Statement]:
-    amount = Money(minor=9984, currency=currency)
-    return [statement(K.INVOICE, amount=amount), statement(K.SHOP_INVOICE, amount=amount)]
 
 
 @pytest.mark.parametrize(
@@ -182,211 +133,6 @@ def test_the_shop_invoices_what_lives_in_it_and_is_paid_in_advance_only() -> Non
     rest = without(K.SHOP_ORDER, K.SHOP_INVOICE)
     assert found(*rest, statement(K.SHOP_ORDER, system="portal")) == []
     assert found(*rest, statement(K.SHOP_ORDER, on_account=True)) == []
-
-
-# ---- goods -----------------------------------------------------------------------------------------------------------
-
-# A lamp, and a set that the ERP ships in parts; the shop shows the set above them and a variant below its article.
-BOOKED = statement(K.SALES_ORDER, goods=[piece("1", 3, "39.50"), piece("2", 2, "10.00"), piece("3", 4, "5.00")])
-IN_SHOP = (statement(K.SHOP_ORDER), BOOKED)
-LEFT = statement(
-    K.SHIPMENT, 10900, item="SH-1", goods=[piece("1", 2, "39.50"), piece("2", 1, "10.00"), piece("3", 4, "5.00")]
-)
-SHOWN = [
-    piece("1", 2, "41.99"),
-    piece("11", 2, "0", parent="1"),
-    piece("2", 1, "9"),
-    piece("9", 1, "19"),
-    piece("3", 4, "4"),
-]
-SHOWN = [each if each.line not in "23" else each.model_copy(update={"parent": "9"}) for each in SHOWN]
-
-
-def shipped(*goods: Piece, **more: Any) -> Statement:
-    return statement(K.SHOP_SHIPMENT, 1, goods=goods or SHOWN, **{"item": "SH-1", "names": ["SH-1"], **more})
-
-
-def goods_found(*statements: Statement) -> list[str]:
-    return [line for line in found(*IN_SHOP, *statements) if line.startswith("shipments")]
-
-
-def test_a_shipment_is_in_step_when_the_erps_lines_hold_the_same_quantities_at_the_erps_prices() -> None:
-    assert goods_found(LEFT, shipped()) == []
-    [pair] = [each for each in compare(KEY, [*IN_SHOP, LEFT, shipped()]) if each.pair.goods]
-    assert [str(one.amount) for one in (*pair.left, *pair.right)] == ["109.00 EUR", "109.00 EUR"]
-
-
-def test_other_quantities_are_a_difference_over_what_the_pieces_are_worth() -> None:
-    assert goods_found(LEFT, shipped(SHOWN[0], *SHOWN[2:4])) == ["shipments: goods differ 20.00 EUR"]
-    less = [SHOWN[0].model_copy(update={"quantity": Decimal(1)}), *SHOWN[1:]]
-    assert goods_found(LEFT, shipped(*less)) == ["shipments: goods differ 39.50 EUR"]
-    foreign = piece("77", 1, "3.00")
-    assert goods_found(LEFT, shipped(*SHOWN, foreign)) == ["shipments: goods differ 3.00 EUR"]
-
-
-def test_a_shipment_of_the_shop_is_found_by_the_number_that_its_comment_mentions() -> None:
-    by_hand = {"item": "", "keyed": False, "number": "300000001", "id": "s1"}
-    assert goods_found(LEFT, shipped(**by_hand, names=["2026", "SH-1"])) == []
-    assert goods_found(LEFT, shipped(**by_hand, names=["SH-10"])) == [
-        "shipments: missing in shop shipments 109.00 EUR",
-        "shipments: missing in ERP shipments 109.00 EUR",
-    ]
-    assert goods_found(LEFT, shipped(), shipped(**by_hand)) == ["shipments: doubled in shop shipments 109.00 EUR"]
-
-
-@pytest.mark.parametrize(
-    ("state", "told"),
-    [(S.PENDING, []), (S.CANCELED, []), (S.LIVE, ["shipments: missing in shop shipments 109.00 EUR"])],
-)
-def test_only_what_left_the_house_has_to_be_in_the_shop(state: StatementState, told: list[str]) -> None:
-    assert goods_found(LEFT.model_copy(update={"state": state})) == told
-
-
-def test_the_shop_shows_no_goods_that_the_erp_has_not_shipped() -> None:
-    for state in (S.PENDING, S.CANCELED):
-        waiting = LEFT.model_copy(update={"state": state})
-        assert goods_found(waiting, shipped()) == ["shipments: status differs 109.00 EUR"]
-
-
-def test_shipments_of_a_portals_order_belong_in_no_shop() -> None:
-    assert found(statement(K.SHOP_ORDER, system="portal"), BOOKED, LEFT, *_invoiced("EUR")[:1]) == [
-        "billing: missing in billing 99.84 EUR",
-        "invoices: missing in billing 99.84 EUR",
-    ]
-
-
-def test_pieces_are_counted_for_shipments_alone() -> None:
-    totals = Totals()
-    for compared in compare(KEY, [*IN_SHOP, LEFT, shipped()]):
-        totals.add(compared)
-    counted = {row.pair: (int(row.left_pieces), int(row.right_pieces)) for row in totals.rows(PAIRS)}
-    assert counted.pop("shipments") == (7, 7)
-    assert set(counted.values()) == {(0, 0)}
-
-
-# ---- what is said about it -------------------------------------------------------------------------------------------
-
-
-def difference(*statements: Statement, pair: str = "orders") -> Difference:
-    [one] = [each for c in compare(KEY, statements) for each in c.differences if c.pair.name == pair]
-    return one
-
-
-MISSING = difference(statement(K.SHOP_ORDER))
-
-
-@pytest.mark.parametrize(
-    ("facts", "explained", "command"),
-    [
-        (
-            Facts(stage="awaiting payment", open_since=AT),
-            "in progress: awaiting payment since 2026-11-21 10:00 UTC",
-            "starter.py explain de:1001",
-        ),
-        (
-            Facts(stage="booking", open_since=AT, cases=("de:1001:1",)),
-            "parked: de:1001:1",
-            'starter.py resolve de:1001:1 --decision retry --reason "…"',
-        ),
-        (
-            Facts(stage="completed", skipped=("cancel sales order: gone (olga)",)),
-            "skipped by a decision: cancel sales order: gone (olga)",
-            "starter.py explain de:1001",
-        ),
-        (Facts(stage="completed"), "", "starter.py explain de:1001"),
-    ],
-)
-def test_what_explains_a_missing_document_is_named_with_the_command(facts: Facts, explained: str, command: str) -> None:
-    advised = advise(MISSING, facts)
-    assert (advised.explained, advised.command) == (explained, command)
-    assert advised.remedy or advised.explained
-
-
-def test_neither_an_open_run_nor_a_case_explains_what_is_there_twice_or_with_another_amount() -> None:
-    facts = Facts(stage="booking", open_since=AT, cases=("de:1001:1",))
-    doubled = difference(statement(K.SHOP_ORDER), statement(K.SALES_ORDER), statement(K.SALES_ORDER, id="twin"))
-    off = difference(statement(K.SHOP_ORDER), statement(K.SALES_ORDER, 1))
-    for one in (doubled, off):
-        advised = advise(one, facts)
-        assert advised.explained == ""
-        assert advised.command.startswith("starter.py resolve de:1001:1 ")
-        assert advised.remedy
-
-
-def test_a_correction_explains_another_amount_than_the_shops() -> None:
-    facts = Facts(stage="completed", corrected="olga: typing error")
-    off = difference(statement(K.SHOP_ORDER), statement(K.SALES_ORDER, 1))
-    assert advise(off, facts).explained == "corrected by a decision: olga: typing error"
-    booked = difference(statement(K.SALES_ORDER, 1), statement(K.BILLING_ORDER), pair="billing")
-    assert advise(booked, facts).explained == ""
-
-
-@pytest.mark.parametrize("pair", [pair.name for pair in PAIRS])
-@pytest.mark.parametrize("side", ["left", "right"])
-def test_every_missing_document_says_what_to_do(pair: str, side: str) -> None:
-    [of] = [each for each in PAIRS if each.name == pair]
-    there = [statement(of.left if side == "right" else of.right, item="tx-1")]
-    if pair in ("shop-invoices", "shipments"):
-        there.append(statement(K.SHOP_ORDER))
-    advised = advise(difference(*there, pair=pair), Facts(stage="completed"))
-    assert advised.remedy
-    assert "{" not in advised.remedy
-    assert advised.command == "starter.py explain de:1001"
-
-
-UNWRITTEN = difference(*IN_SHOP, LEFT, pair="shipments")
-BY_HAND = difference(*IN_SHOP, shipped(item="", names=[], keyed=False, number="300000001"), pair="shipments")
-EARLIER, LATER = AT - timedelta(minutes=1), AT + timedelta(minutes=1)
-
-
-def goods(fresh_since: datetime = LATER, **more: Any) -> Facts:
-    known = GoodsFacts.model_validate({"handed_over": True, "fresh_since": fresh_since, **more})
-    return Facts(stage="completed", cases=("de:1001:of-the-money",), goods=known)
-
-
-@pytest.mark.parametrize(
-    ("about", "facts", "explained", "command"),
-    [
-        (UNWRITTEN, goods(), "", "starter.py follow de:1001"),
-        (
-            UNWRITTEN,
-            goods(EARLIER),
-            "in progress: left the house, on its way to the shop since 2026-11-21 10:00 UTC",
-            "starter.py explain de:1001",
-        ),
-        (UNWRITTEN, goods(EARLIER, written=["SH-1"]), "", "starter.py follow de:1001"),
-        (UNWRITTEN, goods(EARLIER, handed_over=False), "", "starter.py explain de:1001"),
-        (
-            UNWRITTEN,
-            goods(cases=["de:1001:2"]),
-            "parked: de:1001:2",
-            'starter.py resolve de:1001:2 --decision retry --reason "…"',
-        ),
-        (
-            UNWRITTEN,
-            goods(skipped=["write shipment SH-10: no (olga)", "write shipment SH-1: sent by hand (olga)"]),
-            "skipped by a decision: write shipment SH-1: sent by hand (olga)",
-            "starter.py explain de:1001",
-        ),
-        (BY_HAND, goods(EARLIER), "", "starter.py explain de:1001"),
-    ],
-)
-def test_a_shipment_that_the_shop_has_not_says_what_brings_it_there(
-    about: Difference, facts: Facts, explained: str, command: str
-) -> None:
-    advised = advise(about, facts)
-    assert (advised.explained, advised.command) == (explained, command)
-    assert advised.remedy or advised.explained
-
-
-def test_goods_that_differ_name_what_each_side_holds() -> None:
-    [off] = [
-        each
-        for c in compare(KEY, [*IN_SHOP, LEFT, shipped(SHOWN[0])])
-        for each in c.differences
-        if each.kind == "goods differ"
-    ]
-    assert "holds 2 of SKU-1, 1 of SKU-2, 4 of SKU-3" in advise(off, goods(EARLIER)).remedy
 
 
 # ---- totals ----------------------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.fulfillment import LookAtShop, ShopProgress
-from commerce.documents import CancelRequest, Stage
+from commerce.documents import CancelRequest, DecisionKind, Stage
 from commerce.fulfillment import State
 from settings.systems import connect_systems
-from tests.flow.test_goods import WITHIN, goods, shipments, shop_order, written
+from tests.flow.test_goods import WITHIN, decide, goods, parked, shipments, shop_order, written
 from tests.flow.world import World
 from tests.reconcile.desk import compared
 from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
@@ -106,6 +106,7 @@ async def test_downloads_on_account_are_invoiced_when_the_goods_beside_them_are_
     await goods(world, key, lambda view: bool(view.lines), "is read")
     request = CancelRequest(by="portal", reason="the download is enough")
     await world.runs.goods(key).execute_update(OrderFulfillmentTracking.cancel, request)
+    await decide(world, await parked(world, key), DecisionKind.SKIP)
     result = await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
     assert (result.state, result.cases) == (State.DELIVERED, ())
     assert await invoiced(world, key) == [{DOWNLOAD: 1}]

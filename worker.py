@@ -41,11 +41,12 @@ from activities.notify.mail import Mailer
 from activities.notify.notices import Notices
 from activities.reconcile_books import ReconcileBooks
 from activities.reconcile_own import ReconcilerActivities, engine_run_of
+from activities.stuck import StuckRuns
 from activities.watch import EndpointNote, WatchPlan
 from commerce.failures import SystemFailure
 from commerce.windows import read_window
 from settings.allowances import allowances, budgets, shared_probes
-from settings.connect import connect, missing_search_attributes
+from settings.connect import connect, missing_search_attributes, names_failing_runs
 from settings.load import ConfigError, load
 from settings.model import Settings, System, records_endpoint
 from settings.systems import Connected, connect_systems
@@ -101,6 +102,8 @@ async def run(
                 f"Temporal's namespace {client.namespace} lacks the search attributes {', '.join(missing)} and would "
                 "refuse every order; deploy/temporal-namespace.sh adds them"
             )
+        if not await names_failing_runs(client):
+            log.warning("Temporal does not name runs that cannot go on; deploy/temporal-dynamic.yaml has the setting")
         runs = EngineRuns(client)
         connected = connect_systems(settings, ledger)
         stack.push_async_callback(connected.close)
@@ -218,6 +221,8 @@ async def run(
         stack.callback(reviver.cancel)
         taking_up = asyncio.create_task(HandOvers(ledger, runs.start_fulfillment).run())
         stack.callback(taking_up.cancel)
+        looking = asyncio.create_task(StuckRuns(client, ledger, operators.tell).run())
+        stack.callback(looking.cancel)
         for source in connected.sources:
             await runs.start_feed(source.name)
         nightly = settings.reconciliation

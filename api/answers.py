@@ -18,6 +18,7 @@ from activities.fulfillment import FulfillmentView
 from activities.ledger.chain import chain_of
 from activities.ledger.fulfillment import FulfillmentBook
 from activities.ledger.store import KnownOrder
+from activities.ledger.stuck import StuckBook
 from api.backing import Backing
 from api.errors import AWAY, Refusal
 from api.explain import next_step
@@ -76,6 +77,7 @@ class OrderAnswer(_Standing):
     documents: tuple[Document, ...] = ()
     timeline: tuple[Event, ...] = ()
     result: CheckoutResult | None = None
+    stuck: str = Field(default="", description="Why a run of it cannot go on, and what to do; empty: none is stuck")
     goods: FulfillmentView | None = Field(
         default=None, description="Shipments, tracking links, expected days and what is open; null before the hand-over"
     )
@@ -161,7 +163,7 @@ def found(backing: Backing, known: KnownOrder) -> Found:
 
 async def order_now(backing: Backing, store: str, number: str) -> OrderAnswer:
     """The order as it is, with the chain of its edits. Raises Refusal (404, or 503 when nobody can say)."""
-    return await with_edits(backing, await _order_now(backing, store, number))
+    return await _with_stuck_runs(backing, await with_edits(backing, await _order_now(backing, store, number)))
 
 
 async def with_edits(backing: Backing, answer: OrderAnswer) -> OrderAnswer:
@@ -191,6 +193,14 @@ async def with_edits(backing: Backing, answer: OrderAnswer) -> OrderAnswer:
         said = f"The order was changed and goes on as order {after}; what was done for this one was undone."
         answer = answer.model_copy(update={"next": said})
     return answer.model_copy(update={"replaces": replaces or None, "replaced_by": after or None, "chain": tuple(chain)})
+
+
+async def _with_stuck_runs(backing: Backing, answer: OrderAnswer) -> OrderAnswer:
+    stuck = await StuckBook(backing.ledger.engine).of_order(answer.order_key)
+    if not stuck:
+        return answer
+    words = " ".join(run.words() for run in stuck)
+    return answer.model_copy(update={"stuck": words, "next": answer.next if answer.cases else words})
 
 
 async def _order_now(backing: Backing, store: str, number: str) -> OrderAnswer:

@@ -19,6 +19,7 @@ OrderName = Annotated[
 ]
 NEWEST = 1000
 ASKED_AT_ONCE = 8
+SHOWN = 10  # runs that cannot go on
 ASKED_ONE_BY_ONE = 200  # open orders whose stage is asked for; more are counted as open
 
 
@@ -30,7 +31,7 @@ def status(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Count orders by stage, with parked cases and ages; or show one order in short.
+    """Count orders by stage, with parked cases and runs that cannot go on; or show one order in short.
 
     Example: starter.py status de:1001
     """
@@ -105,6 +106,7 @@ async def _all(client: Api, screen: Screen) -> int:
     async with client as api:
         rows = (await api.need("/v1/orders", limit=NEWEST))["orders"]
         cases = (await api.need("/v1/parked"))["cases"]
+        stuck = (await api.need("/v1/stuck"))["runs"]
         stages = await _stages(api, rows)
     by_stage: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -114,7 +116,7 @@ async def _all(client: Api, screen: Screen) -> int:
         for stage, group in sorted(by_stage.items())
     }
     complete = len(rows) < NEWEST
-    screen.json({"stages": summary, "parked": len(cases), "complete": complete})
+    screen.json({"stages": summary, "parked": len(cases), "stuck": stuck, "complete": complete})
     if not screen.as_json:
         table = Table(box=None, pad_edge=False)
         for title in ("stage", "orders", "oldest", "money"):
@@ -125,13 +127,21 @@ async def _all(client: Api, screen: Screen) -> int:
         screen.out.print(table)
         if not complete:
             screen.say(f"these are the newest {NEWEST}; older ones are found by their number")
-    code = ATTENTION if cases else GOOD
+    code = ATTENTION if cases or stuck else GOOD
+    if stuck:
+        plural = "s" if len(stuck) != 1 else ""
+        screen.verdict(f"{len(stuck)} run{plural} cannot go on, oldest {age(stuck[0]['since'])}:", code)
+        for run in stuck[:SHOWN]:
+            screen.say(f"  {run['run']}  {run['reason']}")
+            screen.say(f"    {run['do_next']}")
+        if len(stuck) > SHOWN:
+            screen.say(f"  and {len(stuck) - SHOWN} more; --json lists them all")
     if cases:
         oldest = age(min(case["opened_at"] for case in cases))
         at_stake = sums(case["amount"] for case in cases)
         screen.verdict(f"{len(cases)} need a person, oldest {oldest}, {at_stake or 'no money at stake'}:", code)
         screen.say("  starter.py parked")
-    else:
+    elif not stuck:
         screen.verdict(f"{len(rows)} order{'s' if len(rows) != 1 else ''}, nobody needs to do anything", code)
     return code
 
@@ -168,7 +178,7 @@ async def _explain(client: Api, name: str, screen: Screen) -> int:
     if order["payment_link"]:
         screen.say(f"  payment link: {order['payment_link']}")
         screen.say(f'  to stop it: starter.py cancel {order["order_key"]} --reason "…"')
-    if not order["live"]:
+    if not order["live"] and not order["stuck"]:
         screen.say("  no worker answers for it; start one: starter.py up, or python worker.py")
     if order["links"].get("temporal_ui"):
         screen.say(f"  its run: {order['links']['temporal_ui']}")
@@ -212,7 +222,7 @@ def _last_word(order: dict[str, Any], screen: Screen) -> int:
         screen.say(heading(case), "bold yellow")
         for line in commands_for(case):
             screen.say(f"  {line}")
-    return ATTENTION if order["cases"] else GOOD
+    return ATTENTION if order["cases"] or order["stuck"] else GOOD
 
 
 async def _cancel(client: Api, name: str, reason: str, screen: Screen) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
@@ -52,6 +53,17 @@ async def missing_search_attributes(
             return missing
         log.info("waiting for the search attributes %s", ", ".join(missing))
         await asyncio.sleep(0.5)
+
+
+async def names_failing_runs(client: Client) -> bool:
+    """Whether the server lists runs whose tasks fail. One that cannot say is not held against it."""
+    try:
+        asked = DescribeNamespaceRequest(namespace=client.namespace)
+        answer = await client.workflow_service.describe_namespace(asked, timeout=timedelta(seconds=5))
+    except RPCError as err:
+        log.warning("what namespace %s can do could not be checked: %s", client.namespace, err)
+        return True
+    return answer.namespace_info.capabilities.reported_problems_search_attribute
 
 
 async def _is_known(client: Client, key: SearchAttributeKey[Any]) -> bool:

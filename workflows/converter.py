@@ -1,7 +1,8 @@
-"""The payload converter of every client, worker and replayer here: pydantic models, and a clean failure for bad ones.
+"""The payload converter of every client, worker and replayer here: pydantic models, and a plain error for bad ones.
 
-With the stock converter a payload that pydantic rejects wedges the workflow: its task fails and is retried for ever
-while the status stays Running. This one turns it into a final failure that names the fields, without their values.
+A payload that cannot be read (a start or an answer of another release) ends no run: its task fails until a release
+reads it, as with everything that nobody foresaw (`unforeseen.py`). A bad update is refused to its sender. The error
+names the fields, without their values.
 """
 
 from typing import Any
@@ -14,8 +15,11 @@ from temporalio.converter import (
     DataConverter,
     DefaultPayloadConverter,
     JSONPlainPayloadConverter,
-    create_payload_validation_error,
 )
+
+
+class Unreadable(Exception):
+    """Another model was expected. None of the engine's own failures: one of those would end the run."""
 
 
 class StrictJson(PydanticJSONPlainPayloadConverter):
@@ -23,7 +27,8 @@ class StrictJson(PydanticJSONPlainPayloadConverter):
         try:
             return super().from_payload(payload, type_hint)
         except pydantic.ValidationError as err:
-            raise create_payload_validation_error(err.errors(include_url=False, include_input=False)) from None
+            parts = (f"{'.'.join(map(str, error['loc'])) or 'it'}: {error['msg']}" for error in err.errors())
+            raise Unreadable(f"{err.title} cannot be read: {'; '.join(parts)}") from None
 
 
 class StrictPayloadConverter(CompositePayloadConverter):

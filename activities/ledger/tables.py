@@ -349,3 +349,20 @@ probes = Table(
     _at("begun_at"),
     _at("answered_at", nullable=True),
 )
+
+stuck_runs = Table(
+    "stuck_runs",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("workflow_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("process", Text, nullable=False, comment="the engine's name of its kind"),
+    Column("kind", Text, nullable=False, comment="failing, ended"),
+    Column("reason", Text, nullable=False),
+    _at("since"),
+    _at("told_at", nullable=True),
+    _at("over_at", nullable=True),
+    Column("outcome", Text, nullable=False, server_default="", comment="how it came to be over"),
+    _at("over_told_at", nullable=True),
+    Index("ix_stuck_runs_open", "run_id", "kind", unique=True, postgresql_where=text("over_at IS NULL")),
+)

@@ -20,6 +20,7 @@ from api.console.session import COOKIE, Session
 from api.errors import FORESEEN, refusal_of
 from api.goods import LateLimits, late_orders
 from api.orders import search_orders
+from api.oversight import stuck_runs
 from api.pages import page
 from api.parked import seen_cases
 from api.reconciliations import MOST, last_report
@@ -111,6 +112,7 @@ async def _overview(_: Request, backing: Backing, session: Session) -> Response:
         numbers=numbers,
         cases=open_cases,
         late=len({one.order_key for one in late}),
+        stuck=await stuck_runs(backing, session.caller),
         ui=backing.settings.api.temporal_ui.rstrip("/"),
         namespace=backing.engine.namespace,
     )

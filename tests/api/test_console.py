@@ -9,11 +9,13 @@ import httpx2
 import pytest
 
 from activities.ledger.store import Ledger
+from activities.ledger.stuck import StuckBook
 from api.console import session as sessions
 from commerce.cases import CaseEvent
 from commerce.documents import Case
 from commerce.money import Money
 from commerce.order import Order
+from commerce.stuck import StuckRun
 from tests.api.desk import APPROVER, OPERATOR, PORTAL, TOKENS, Served, an_order
 
 
@@ -271,3 +273,38 @@ async def test_something_quarantined_is_released_by_form(api: Served, ledger: Le
         gone = await browser.post(f"/console/quarantine/{number}", data=form)
         assert gone.status_code == 409
         assert "not in quarantine any more" in gone.text
+
+
+async def test_a_run_that_cannot_go_on_is_shown_with_its_order_and_only_to_its_stores(
+    api: Served, ledger: Ledger, fresh_number: str
+) -> None:
+    book, runs = StuckBook(ledger.engine), list[StuckRun]()
+    for store in ("de", "ch"):
+        placed = Order.model_validate(an_order(fresh_number)).model_copy(update={"store": store})
+        await ledger.keep_order(placed, f"checkout:{placed.key}")
+        runs.append(
+            StuckRun(
+                workflow_id=f"checkout:{placed.key}",
+                run_id=placed.key,
+                process="CheckoutPaymentInvoice",
+                kind="failing",
+                reason="<b>an odd answer</b>",
+                since=placed.placed_at,
+            )
+        )
+    await book.keep(runs)
+    order = (await api.get(f"/v1/orders/de/{fresh_number}")).json()
+    assert order["stuck"] == order["next"]
+    assert f"Run checkout:de:{fresh_number} cannot go on since" in order["next"]
+    one_store = TOKENS[3].token.get_secret_value()
+    listed = (await api.get("/v1/stuck", one_store)).json()["runs"]
+    assert [run["order_key"] for run in listed] == [f"de:{fresh_number}"]
+    async with signed_in(api, one_store) as browser:
+        page = (await browser.get("/console/")).text
+    assert "<b>1</b> cannot go on" in page
+    assert f"/console/orders/de/{fresh_number}" in page
+    assert "&lt;b&gt;an odd answer&lt;/b&gt;" in page
+    for run in runs:
+        await book.over(run, "mended")
+    assert (await api.get("/v1/stuck")).json()["runs"] == []
+    assert (await api.get(f"/v1/orders/de/{fresh_number}")).json()["stuck"] == ""

@@ -33,6 +33,7 @@ ORDER = {
     "store": "de",
     "number": "3",
     "live": True,
+    "stuck": "",
     "stage": "checking",
     "payment_link": None,
     "payment_state": "not asked yet",
@@ -181,9 +182,20 @@ def test_status_counts_by_stage(capsys: pytest.CaptureFixture[str]) -> None:
         if path.startswith("/v1/orders?"):
             rows = [{**row, "order_key": "de:3", "stage": "open"}, {**row, "order_key": "de:4", "stage": "completed"}]
             return 200, {}, {"orders": rows}
-        return (200, {}, {"cases": []}) if path == "/v1/parked" else (200, {}, ORDER)
+        if path in ("/v1/parked", "/v1/stuck"):
+            return 200, {}, {"cases": [], "runs": stuck}
+        return 200, {}, ORDER
 
+    stuck: list[dict[str, Any]] = []
     with small_api(answering) as url:
         assert main(["status", "--api", url, "--token", "t", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert {stage: group["orders"] for stage, group in found["stages"].items()} == {"checking": 1, "completed": 1}
+        found = json.loads(capsys.readouterr().out)
+        assert {stage: group["orders"] for stage, group in found["stages"].items()} == {"checking": 1, "completed": 1}
+        stuck.append(
+            {"run": "checkout:de:3", "since": "2026-11-21T10:00:00Z", "reason": "odd [words]", "do_next": "report it"}
+        )
+        assert main(["status", "--api", url, "--token", "t"]) == 1
+    told = capsys.readouterr().out
+    assert "1 run cannot go on, oldest" in told
+    assert "checkout:de:3  odd [words]" in told
+    assert "report it" in told

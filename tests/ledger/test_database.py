@@ -66,12 +66,11 @@ async def test_tables_of_an_earlier_version_are_brought_to_this_one(postgres_url
     engine = engine_for(postgres_url)
     await migrate(engine)
     async with engine.begin() as db:
-        await db.execute(text("ALTER TABLE orders DROP COLUMN replaces"))
-        await db.execute(text("DROP TABLE call_counts, call_limits, slow_downs, probes"))
-        await db.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+        await db.execute(text("DROP TABLE stuck_runs"))
+        await db.execute(text("UPDATE alembic_version SET version_num = '0009'"))
     await migrate(engine)
     async with engine.connect() as db:
-        assert (await db.execute(text("SELECT count(*) FROM call_counts"))).scalar_one() == 0
+        assert (await db.execute(text("SELECT count(*) FROM stuck_runs"))).scalar_one() == 0
         assert (await db.execute(text("SELECT version_num FROM alembic_version"))).scalar_one() == newest_migration()
     await engine.dispose()
 

@@ -32,6 +32,7 @@ class Change(Model):
     `order` is the whole order for a new or changed shop order. `problem` says why a shop's order could not be read into
     the shared language; such a change is quarantined with its reason, never dropped. `quiet`: a state that no run waits
     for (an entry nobody paid into yet, an order not billed yet); it is remembered, and telling the run is saved.
+    `shop_lines_canceled`: quantities of a shop's order were cancelled there, and the order as a whole was not.
     """
 
     order_key: str
@@ -40,6 +41,7 @@ class Change(Model):
     at: UtcDatetime | None = None
     order: Order | None = None
     shop_canceled: bool = False
+    shop_lines_canceled: bool = False
     problem: str = ""
     quiet: bool = False
     reading: Reading | None = None

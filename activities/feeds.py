@@ -267,8 +267,22 @@ class FeedActivities(Feeds):
                 return
             if not await self._runs.hint_goods(change.order_key, "shop-canceled", change.reading):
                 await self._cancelled_too_late(source, change)
-        elif change.order is not None and await self._ledger.order(change.order_key) is None:
+            return
+        known = await self._ledger.order(change.order_key)
+        if change.order is not None and known is None:
             await self._runs.start_checkout(change.order)
+        if change.shop_lines_canceled and (change.order is not None or known is not None):
+            await self._lines_canceled_in_shop(change.order_key)
+
+    async def _lines_canceled_in_shop(self, order_key: str) -> None:
+        """The run of the goods looks at the shop. One that begins later finds the mark, which is left before asking."""
+        await self._ledger.mark_shop_lines(order_key)
+        if await self._runs.hint_goods(order_key, "shop-lines"):
+            return
+        known = await self._ledger.order(order_key)
+        if known is not None and known.stage == Stage.COMPLETED.value:
+            await self._runs.start_fulfillment(order_key)
+            await self._runs.hint_goods(order_key, "shop-lines")  # where another one has begun it meanwhile
 
     async def _cancelled_too_late(self, source: Source, change: Change) -> None:
         """No run is left to undo the order: where its documents stand, a person must hear of it."""

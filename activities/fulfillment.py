@@ -233,13 +233,17 @@ class FulfillmentPlan(Model):
 
 
 class TakenUp(Model):
-    """All that a run needs to begin: the plans, what the checkout left, and how an earlier run of the goods ended."""
+    """All that a run needs to begin: the plans, what the checkout left, and how an earlier run of the goods ended.
+
+    `look_at_shop`: quantities were cancelled there, perhaps before there was a run to be told.
+    """
 
     plan: Plan
     fulfillment: FulfillmentPlan
     order: Order
     erp_number: str
     invoice_number: str
+    look_at_shop: bool = False
     ended_before: "FulfillmentView | None" = None
 
 

@@ -37,7 +37,8 @@ _STAGE = SearchAttributeKey.for_keyword("Stage")
 RunOf = Callable[[str], Awaitable[tuple[str, datetime] | None]]
 BEAT_EVERY = 200  # orders
 ON_ITS_WAY = timedelta(hours=1)  # a shipment that changed since then may still come to the shop by itself
-BESIDE = "refund what was cancelled"  # a case of the goods that holds no shipment up
+# Cases of the goods that hold no shipment up.
+BESIDE = frozenset({"refund what was cancelled", "agree with the shop's cancellation"})
 
 
 class ReconcilerActivities(Reconciler):
@@ -151,7 +152,7 @@ class ReconcilerActivities(Reconciler):
         views = await self._book.goods_of(keys)
         cases: dict[str, list[str]] = {}
         for case in await self._book.cases_of(keys):
-            if case["closed_at"] is None and case["step"] != BESIDE:
+            if case["closed_at"] is None and case["step"] not in BESIDE:
                 cases.setdefault(case["order_key"], []).append(case["id"])
         found: dict[str, GoodsFacts] = {}
         for key in keys:

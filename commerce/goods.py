@@ -6,6 +6,9 @@ line only where it carries the price, and then children without money are left o
 them. A child with money of its own is always a line: no amount is dropped.
 """
 
+from collections.abc import Mapping
+from decimal import Decimal
+
 from commerce.order import Line, Order
 
 
@@ -35,3 +38,17 @@ def _delivered(row: Line, children: list[Line]) -> Line:
     if row.kind == "configurable" and len(children) == 1 and not (children[0].total or children[0].tax):
         return row.model_copy(update={"sku": children[0].sku})
     return row
+
+
+def cancelled_goods(order: Order, rows: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """The quantity by line that a shop's cancelled `rows` mean: a bundle's row takes its parts along in proportion."""
+    heads = {row.id: row for row in order.lines}
+    found: dict[str, Decimal] = {}
+    for line in goods(order):
+        quantity = rows.get(line.id, Decimal(0))
+        head = heads.get(line.parent or "")
+        if head is not None and head.id in rows:
+            quantity = max(quantity, rows[head.id] * line.quantity / head.quantity)
+        if quantity:
+            found[line.id] = quantity
+    return found

@@ -44,6 +44,7 @@ class SoFar(Model):
     cancels: int = 0
     transfers: int = 0
     replaced_by: str = ""
+    disputed: tuple[str, ...] = ()
 
 
 class FulfillmentInput(Model):
@@ -89,6 +90,8 @@ class FulfillmentState(ParkingWorkflow):
         self._hints_heard: dict[str, int] = {}
         # What the feed has read, with the number of the hint that brought it and when that was.
         self._from_feed: tuple[int, datetime, Fulfillment] | None = None
+        self._disputed = set(so_far.disputed)  # what the shop cancelled too late, as it was said to a person
+        self._shop_knows = False  # what is cancelled was cancelled in the shop
         self._shown: tuple[str, str] = ("", "")
         self._reason = ""
 

@@ -1,18 +1,12 @@
-"""The steps that the story in `order_fulfillment_tracking.py` names in passing: begin, end, cancel, follow, tell."""
+"""The steps that the story in `order_fulfillment_tracking.py` names in passing: begin, end, follow, tell."""
 
-from collections.abc import Mapping
 from datetime import date, timedelta
-from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.changes import Reading
     from activities.fulfillment import (
-        CancelLines,
-        ErpFulfillment,
         FulfillmentControl,
         FulfillmentView,
         GoodsNews,
@@ -24,18 +18,17 @@ with workflow.unsafe.imports_passed_through():
         TrackView,
     )
     from activities.roles import Notify, TellPortal
-    from commerce.documents import CancelRequest, Decision
-    from commerce.fulfillment import ZERO, Fulfillment, LineProgress, Portion, Shipment, State
+    from commerce.documents import Decision
+    from commerce.fulfillment import Fulfillment, LineProgress, Portion, Shipment, State
     from commerce.goods import goods
-    from commerce.money import Money, rounded
-    from commerce.quantities import Entry, Kind, QuantityLedger
-    from commerce.totals import is_on_account
-    from workflows.fulfillment_state import ENDED, FulfillmentState, SoFar
+    from commerce.quantities import QuantityLedger
+    from workflows.fulfillment_cancel import FulfillmentCancel
+    from workflows.fulfillment_state import ENDED, SoFar
     from workflows.names import NOTIFY
     from workflows.parking import Problem, Skipped
 
 
-class FulfillmentSteps(FulfillmentState):
+class FulfillmentSteps(FulfillmentCancel):
     # ---- begin and end -----------------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
@@ -47,6 +40,8 @@ class FulfillmentSteps(FulfillmentState):
         self._quantities = QuantityLedger({line.id: line.quantity for line in goods(self._order)}, self._entries)
         if taken_up.ended_before is not None:
             self._settled = {line.line: line.cancelled for line in taken_up.ended_before.lines}
+        if taken_up.look_at_shop and taken_up.ended_before is None and self._input.so_far is None:
+            self._hints["shop-lines"] = self._hints.get("shop-lines", 0) + 1
         if not self._timeline:
             self._note("heard", f"taken up from checkout, sales order {taken_up.erp_number}")
 
@@ -95,6 +90,7 @@ class FulfillmentSteps(FulfillmentState):
             cancels=self._cancels,
             transfers=self._transfers,
             replaced_by=self._replaced_by,
+            disputed=tuple(sorted(self._disputed)),
         )
         workflow.continue_as_new(self._input.model_copy(update={"so_far": so_far}))
 
@@ -102,112 +98,10 @@ class FulfillmentSteps(FulfillmentState):
         return (
             workflow.info().is_continue_as_new_suggested()
             and not self._cases
-            and not self._to_cancel
+            and not self._asked_to_cancel()
             and all(task.done() for task in self._beside)
             and workflow.all_handlers_finished()
         )
-
-    # ---- cancelling --------------------------------------------------------------------------------------------------
-
-    def _hear_of_shop_cancellation(self, reading: Reading | None) -> None:
-        """The whole order was cancelled in the shop, by itself or because it was changed into another one."""
-        self._replaced_by = self._replaced_by or (reading.replaced_by if reading is not None else "")
-        reason = f"replaced by order {self._replaced_by}" if self._replaced_by else "cancelled"
-        self._ask_to_cancel(CancelRequest(by="shop", reason=f"{reason} in the shop"))
-
-    def _ask_to_cancel(self, request: CancelRequest) -> None:
-        if request not in self._to_cancel:
-            self._to_cancel.append(request)
-            self._note("heard", f"{request.by} asked to cancel what is open: {request.reason}")
-
-    def _asked_to_cancel(self) -> bool:
-        return bool(self._to_cancel)
-
-    async def _cancel_what_was_asked(self) -> None:
-        """Open quantities are cancelled at the ERP; what has left stays. Money for them is a person's matter, below."""
-        while self._to_cancel:
-            request = self._to_cancel[0]
-            quantities = {line.line: line.open for line in self._lines() if line.open}
-            if quantities:
-                self._cancels += 1
-                try:
-                    undone = await self._do(
-                        "cancel open quantities",
-                        self._need_plan().erp,
-                        ErpFulfillment.cancel_lines,
-                        partial(
-                            CancelLines,
-                            key=self._key_of("cancel", self._cancels),
-                            order_key=self._key,
-                            quantities=quantities,
-                            reason=f"{request.reason} ({request.by})",
-                        ),
-                        may_skip=True,
-                    )
-                    self._note("undid", undone.what)
-                except Skipped as skipped:
-                    self._skipped.append(str(skipped))
-                self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1
-            else:
-                self._note("did", "nothing was open to cancel")
-            self._to_cancel.remove(request)
-
-    def _follow_cancelled_lines(self) -> None:
-        """Lines that were cancelled, here or by somebody at the ERP: they never ship, and money may have to go back."""
-        new: dict[str, Decimal] = {}
-        for line in self._lines():
-            known = self._cancelled_known.get(line.line, ZERO)
-            more = line.cancelled - known
-            if more > 0:
-                unsettled = line.cancelled - max(known, self._settled.get(line.line, ZERO))
-                if unsettled > 0:
-                    new[line.line] = unsettled
-                document = f"erp:{line.line}:{line.cancelled}"
-                self._quantities.take(Entry(kind=Kind.CANCEL, document=document, quantities={line.line: more}))
-                self._cancelled_known[line.line] = line.cancelled
-        if new:
-            said = ", ".join(f"{quantity} of line {line}" for line, quantity in new.items())
-            self._note("heard", f"cancelled at the ERP: {said}")
-            self._beside.append(self._begin_beside(self._settle_cancelled(new, said)))
-
-    async def _settle_cancelled(self, cancelled: Mapping[str, Decimal], said: str) -> None:
-        worth = self._worth(cancelled)
-        if self._nothing_ships() and self._order.shipping is not None:
-            worth += self._order.shipping.amount + self._order.shipping.tax
-            said += " with the delivery, because nothing else is left of the order,"
-
-        account = is_on_account(self._order)
-        had = f"invoiced as {self._invoice_number}" if account else "paid"
-        changed = f"; the order was changed and goes on as order {self._replaced_by}" if self._replaced_by else ""
-        discounted = "; the amount is without the order's own discounts" if self._order.discounts else ""
-        plan = self._need_plan()
-
-        async def by_hand() -> None:
-            raise Problem(
-                f"{'credit' if account else 'pay back'} {worth} for order {self._key}",
-                f"{said} will not ship, and was {had}{changed}{discounted}",
-                f"{'' if account else 'refund it in the payment system and '}credit the invoice in the billing system, "
-                "cancel the rest in the shop, then decide 'skip' with the references as the reason",
-                system=plan.billing if account else plan.payments,
-                amount=worth,
-            )
-
-        try:
-            await self._check("refund what was cancelled", by_hand, may_skip=True)
-        except Skipped as skipped:
-            self._skipped.append(str(skipped))
-
-    def _nothing_ships(self) -> bool:
-        return all(self._cancelled_known.get(line.id, 0) >= line.quantity for line in goods(self._order))
-
-    def _worth(self, quantities: Mapping[str, Decimal]) -> Money:
-        """What the buyer paid for these quantities, tax included, before discounts of the whole order."""
-        worth = Money.zero(self._order.currency)
-        for line in goods(self._order):
-            if line.id in quantities:
-                share = (line.total + line.tax).decimal() * quantities[line.id] / line.quantity
-                worth += rounded(share, self._order.currency)
-        return worth
 
     # ---- following ---------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
             await self._open()
             while True:
                 await self._read_erp()
+                await self._follow_shop_lines()
                 await self._cancel_what_was_asked()
                 self._follow_cancelled_lines()
                 await self._write_shipments()
@@ -278,7 +279,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
 
     @workflow.signal
     def hint(self, what: str, reading: Reading | None = None) -> None:
-        """Something may have changed: `fulfillment`, `parcel` or `shop-canceled`. Harmless when repeated.
+        """Something may have changed: `fulfillment`, `parcel`, `shop-canceled` or `shop-lines`. Harmless when repeated.
 
         `again`: somebody doubts what the shop shows. The ERP is read, and every shipment is looked for in the shop.
         """

@@ -139,7 +139,8 @@ class EngineRuns:
         await self.start_fulfillment(order_key, start_signal="hint", start_signal_args=["again"])
 
     async def hint_goods(self, order_key: str, what: str, reading: Reading | None = None) -> bool:
-        """Tell the run of an order's goods: `fulfillment`, `parcel`, `again` or `shop-canceled`. False: no run.
+        """Tell the run of an order's goods: `fulfillment`, `parcel`, `again`, `shop-canceled`,
+        `shop-lines`. False: no run.
 
         `reading` comes from a feed alone.
         """

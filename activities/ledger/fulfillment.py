@@ -66,6 +66,12 @@ class FulfillmentBook:
         async with transaction(self._engine) as db:
             return (await db.execute(query)).scalar_one_or_none() is not None
 
+    async def lines_cancelled_in_shop(self, order_key: str) -> bool:
+        """Whether quantities of the order were ever cancelled in the shop."""
+        query = select(t.shop_lines.c.order_key).where(t.shop_lines.c.order_key == order_key)
+        async with transaction(self._engine) as db:
+            return (await db.execute(query)).scalar_one_or_none() is not None
+
     async def keep(self, view: FulfillmentView) -> None:
         row = {
             "order_key": view.order_key,
@@ -150,6 +156,7 @@ class FulfillmentLedger(FulfillmentControl):
             order=order,
             erp_number=numbers.get(DocumentKind.SALES_ORDER, ""),
             invoice_number=numbers.get(DocumentKind.INVOICE, ""),
+            look_at_shop=await self._book.lines_cancelled_in_shop(order_key),
             ended_before=earlier if earlier is not None and earlier.ended else None,
         )
 

@@ -123,6 +123,11 @@ class Ledger:
         async with transaction(self.engine) as db:
             return list((await db.execute(query.limit(limit))).scalars())
 
+    async def mark_shop_lines(self, order_key: str) -> None:
+        """Note that quantities of the order were cancelled in the shop, for the run that follows its goods."""
+        async with transaction(self.engine) as db:
+            await db.execute(insert(t.shop_lines).values(order_key=order_key).on_conflict_do_nothing())
+
     # ---- parked cases ------------------------------------------------------------------------------------------------
 
     async def open_case(self, case: Case) -> None:

@@ -138,6 +138,13 @@ handovers = Table(
     _at("taken_at", nullable=True),
 )
 
+shop_lines = Table(
+    "shop_lines",
+    metadata,
+    Column("order_key", Text, primary_key=True, comment="orders of which quantities were cancelled in the shop"),
+    _at(),
+)
+
 fulfillments = Table(
     "fulfillments",
     metadata,

@@ -13,7 +13,7 @@ from typing import Any
 
 from activities.changes import Change, Page, Reading
 from activities.magento.client import Filter, MagentoClient, StoreView
-from activities.magento.fields import Unmappable, moment, stamp, text, whole
+from activities.magento.fields import Unmappable, moment, rows, stamp, text, whole
 from activities.magento.mapping import order_fields, to_order
 from commerce.failures import Family, SystemFailure
 from commerce.model import Model, UtcDatetime
@@ -77,7 +77,7 @@ class MagentoOrders:
         views = await self._client.store_views(tried=tried)
         view = views.get(whole(entity.get("store_id")) or 0)
         wanted = (
-            text(entity, "state") in (*self._settings.order_states, CANCELED)
+            (text(entity, "state") in (*self._settings.order_states, CANCELED) or _canceled_rows(entity))
             and (not self._settings.stores or (view is not None and view.code in self._settings.stores))
             and (_moment_or_none(entity, "created_at") or self._settings.orders_since) >= self._settings.orders_since
         )
@@ -104,7 +104,11 @@ class MagentoOrders:
 
     def _filters(self, at: Cursor, began: datetime, views: Mapping[int, StoreView]) -> list[list[Filter]]:
         groups = [
-            [Filter("state", ",".join((*self._settings.order_states, CANCELED)), "in")],
+            # Either is enough: an order of which a part was cancelled may be complete by that.
+            [
+                Filter("state", ",".join((*self._settings.order_states, CANCELED)), "in"),
+                Filter("total_canceled", "0", "gt"),
+            ],
             [Filter("created_at", stamp(self._settings.orders_since), "gteq")],
         ]
         if self._settings.stores:
@@ -136,6 +140,10 @@ class MagentoOrders:
                 shop_canceled=True,
                 reading=Reading(at=at or datetime.now(UTC), replaced_by=replaced_by) if replaced_by else None,
             )
+        canceled = _canceled_rows(entity)
+        in_part = _digest(key, *canceled)
+        if text(entity, "state") not in self._settings.order_states:
+            return Change(order_key=key, what="shop-order", digest=in_part, at=at, shop_lines_canceled=True)
         try:
             if view is None:
                 raise Unmappable(f"store_id {text(entity, 'store_id')} is no store view of the shop")
@@ -143,7 +151,10 @@ class MagentoOrders:
         except Unmappable as err:
             digest = _digest(key, str(err))
             return Change(order_key=key, what="shop-order", digest=digest, at=at, problem=str(err))
-        return Change(order_key=key, what="shop-order", digest=order.digest(), at=at, order=order)
+        digest = in_part if canceled else order.digest()
+        return Change(
+            order_key=key, what="shop-order", digest=digest, at=at, order=order, shop_lines_canceled=bool(canceled)
+        )
 
     def _position(self, entity: Mapping[str, Any], tried: str) -> tuple[datetime, int]:
         entity_id = whole(entity.get("entity_id"))
@@ -164,6 +175,12 @@ class MagentoOrders:
             code="odd",
             do_next="check the shop's extensions that change the order search",
         )
+
+
+def _canceled_rows(entity: Mapping[str, Any]) -> list[str]:
+    """Each row of which a quantity was cancelled, with the quantity."""
+    found = {text(row, "item_id"): text(row, "qty_canceled") for row in rows(entity, "items")}
+    return [f"{item_id}={quantity}" for item_id, quantity in sorted(found.items()) if quantity.strip("0.")]
 
 
 def _moment_or_none(entity: Mapping[str, Any], name: str) -> datetime | None:

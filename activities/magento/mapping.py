@@ -50,14 +50,14 @@ KINDS: dict[str, Kind] = {
 
 # What the mapping reads, and no more: no addresses of visitors, no birthdays.
 _ITEM = (
-    "item_id,parent_item_id,product_type,sku,name,qty_ordered,price,row_total,tax_amount,tax_percent,discount_amount,"
+    "item_id,parent_item_id,product_type,sku,name,qty_ordered,qty_canceled,price,row_total,tax_amount,tax_percent,discount_amount,"
     "discount_tax_compensation_amount,weee_tax_applied_row_amount"
 )
 _FIELDS = (
     "entity_id,increment_id,store_id,state,status,created_at,updated_at,quote_id,ext_customer_id,"
     "original_increment_id,relation_parent_real_id,relation_child_real_id,customer_id,customer_is_guest,customer_email,customer_firstname,"
     "customer_middlename,customer_lastname,customer_taxvat,customer_group_id,customer_note,order_currency_code,"
-    "base_currency_code,base_to_order_rate,grand_total,base_grand_total,discount_amount,discount_description,"
+    "base_currency_code,base_to_order_rate,grand_total,base_grand_total,total_canceled,discount_amount,discount_description,"
     "coupon_code,shipping_amount,shipping_tax_amount,shipping_description,shipping_discount_amount,"
     "shipping_discount_tax_compensation_amount,is_virtual"
 )

@@ -311,15 +311,19 @@ def cancel(shop: Shop, call: Call) -> Any:
 
 
 def cancel_order(shop: Shop, order: Doc) -> bool:
-    """Cancel what is not invoiced yet and release its stock; False when there is nothing to cancel."""
+    """Cancel what is neither invoiced nor sent and release its stock; False when there is nothing to cancel.
+
+    An order of which something was invoiced goes on with that; any other one ends.
+    """
     if order["state"] in NO_CANCEL or not any(open_to_invoice(item) > 0 for item in order["items"]):
         return False
     for item in order["items"]:
         quantity = open_to_invoice(item)
-        unsent = min(quantity, open_to_ship(item))
+        if not item.get("is_virtual"):
+            quantity = min(quantity, open_to_ship(item))
         item["qty_canceled"] = dec(item["qty_canceled"]) + quantity
         item["tax_canceled"] = dec(item.get("tax_amount")) - dec(item.get("tax_invoiced"))
-        inventory.release(shop, order, item, unsent if not item.get("is_virtual") else quantity, "order_canceled")
+        inventory.release(shop, order, item, quantity, "order_canceled")
     for side in ("", "base_"):
         for name in ("subtotal", "tax", "shipping", "discount"):
             amount = dec(order.get(f"{side}{name}_amount" if name != "subtotal" else f"{side}subtotal"))

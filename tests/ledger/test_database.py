@@ -66,7 +66,7 @@ async def test_tables_of_an_earlier_version_are_brought_to_this_one(postgres_url
     engine = engine_for(postgres_url)
     await migrate(engine)
     async with engine.begin() as db:
-        await db.execute(text("DROP TABLE stuck_runs"))
+        await db.execute(text("DROP TABLE shop_lines, stuck_runs"))
         await db.execute(text("UPDATE alembic_version SET version_num = '0009'"))
     await migrate(engine)
     async with engine.connect() as db:

@@ -154,6 +154,29 @@ async def test_edited_order_is_cancelled_and_replaced(shop: ShopClient) -> None:
     assert (await shop.get(f"orders/{new['entity_id']}"))["original_increment_id"] == old["increment_id"]
 
 
+async def test_cancelling_an_order_that_went_out_in_part_cancels_the_rest_of_each_row_and_ends_complete(
+    shop: ShopClient,
+) -> None:
+    order_id = await shop.place(("HF-1001", 3))
+    row = (await shop.get(f"orders/{order_id}"))["items"][0]["item_id"]
+    await shop.post(f"order/{order_id}/ship", {"items": [{"order_item_id": row, "qty": 1}]})
+    await shop.post(f"order/{order_id}/invoice", {"items": [{"order_item_id": row, "qty": 1}]})
+    assert await shop.post(f"orders/{order_id}/cancel", {}) is True
+    order = await shop.get(f"orders/{order_id}")
+    assert (order["state"], float(order["items"][0]["qty_canceled"])) == ("complete", 2)
+    assert float(order["total_canceled"]) > 0
+    assert await shop.post(f"orders/{order_id}/cancel", {}) is False
+
+
+async def test_goods_that_were_sent_and_not_invoiced_are_not_cancelled_with_the_rest(shop: ShopClient) -> None:
+    order_id = await shop.place(("HF-1001", 3))
+    row = (await shop.get(f"orders/{order_id}"))["items"][0]["item_id"]
+    await shop.post(f"order/{order_id}/ship", {"items": [{"order_item_id": row, "qty": 1}]})
+    assert await shop.post(f"orders/{order_id}/cancel", {}) is True
+    order = await shop.get(f"orders/{order_id}")
+    assert (order["state"], float(order["items"][0]["qty_canceled"])) == ("canceled", 2)
+
+
 async def test_an_increment_id_in_the_url_hits_the_order_of_that_number(shop: ShopClient) -> None:
     await shop.place(("HF-1001", 1), store="us")
     order_id = await shop.place(("HF-1001", 1), store="us")

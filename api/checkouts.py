@@ -12,13 +12,14 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError
 
 from activities.ledger.store import KnownOrder
 from api.answers import CheckoutAnswer, checkout_answer, links_of, where_it_stands
 from api.auth import Portal
 from api.backing import Backing, Base
 from api.body import json_body, read_model
-from api.errors import ErrorAnswer, Refusal, away
+from api.errors import CANNOT_GO_ON, ErrorAnswer, Refusal, away
 from api.examples import ORDER_EXAMPLES
 from api.explain import next_step
 from commerce.documents import OrderView
@@ -94,6 +95,10 @@ async def _ask_for_link(backing: Backing, order: Order) -> OrderView | None:
         async with asyncio.timeout(within.total_seconds() + 1):  # the two calls inside may take so long each
             return await runs.ask_for_link(order, within)
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        return None
+    except RPCError as err:
+        if err.status is not CANNOT_GO_ON:
+            raise
         return None
     except WorkflowUpdateFailedError as err:
         cause = err.cause

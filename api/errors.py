@@ -20,6 +20,8 @@ from commerce.failures import Family, SystemFailure
 log = logging.getLogger("holdfast.api")
 
 RETRY_AFTER = 5  # seconds: long enough for a restart to get on, short enough for a buyer who waits
+# What the engine answers to a question or an update for a run whose task fails.
+CANNOT_GO_ON = RPCStatusCode.FAILED_PRECONDITION
 # What the engine answers when it cannot serve now. Anything else that it says is our own mistake.
 AWAY = frozenset(
     {
@@ -99,6 +101,9 @@ def refusal_of(err: Exception) -> Refusal:
         return away("the ledger", "its tables are not made yet")
     if isinstance(err, RPCError) and err.status in AWAY:
         return away("Temporal", err.status.name.lower().replace("_", " "))
+    if isinstance(err, RPCError) and err.status is CANNOT_GO_ON:
+        words = "its run cannot go on now: its step fails and is tried again; `starter.py status` says why"
+        return Refusal(503, "unavailable", words, headers={"Retry-After": str(RETRY_AFTER)})
     log.error("a request failed", exc_info=err)
     return Refusal(500, "bug", "this is a mistake of Holdfast; its log has the details, report them")
 

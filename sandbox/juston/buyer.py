@@ -6,7 +6,7 @@ from sandbox.juston import links
 from sandbox.kernel.store import Doc
 from sandbox.kernel.world import ActError, World
 from sandbox.salesforce.org import Org
-from sandbox.salesforce.packages import cash_payments
+from sandbox.salesforce.packages import cash_payments, cash_refunds
 from sandbox.salesforce.packages.cash_money import rounded
 from sandbox.salesforce.packages.cash_objects import COLLECTED, ENTRY, METHODS, NOTIFICATION, PAYMENT
 from sandbox.salesforce.packages.cash_payments import CannotPay
@@ -169,12 +169,21 @@ def _expire(org: Org, entry: Doc, _arguments: Doc) -> None:
         links.change(org.store, link, expires=org.now().isoformat())
 
 
+def _refund(org: Org, entry: Doc, _arguments: Doc) -> str:
+    """Somebody at the merchant pays back all that is left, also of an entry that is canceled."""
+    payment_id = str(_collected(org, entry)["Id"])
+    refund = cash_refunds.prepare(org, entry, cash_refunds.refundable(org, entry["Id"]), "paid back by hand")
+    cash_refunds.approve(org, refund)
+    return payment_id
+
+
 ACTS = {
     "pay": _pay,
     "late-pay": _late_pay,
     "fail": _fail,
     "cancel": _cancel,
     "chargeback": _chargeback,
+    "refund": _refund,
     "settle": _finish,
     "repeat-notification": _repeat,
     "expire": _expire,

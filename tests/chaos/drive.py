@@ -13,8 +13,8 @@ from typing import Any
 from commerce.documents import CLOSED_STAGES, Stage
 from commerce.money import decimals_of
 from commerce.order import Order, PaymentState
-from tests.chaos.operator import Operator
-from tests.chaos.orders import Asked, Cancel, End, Portal
+from tests.chaos.operator import LATE, Operator
+from tests.chaos.orders import PAY_BACK, After, Asked, Cancel, End, Portal
 from tests.chaos.plan import Plan
 from tests.chaos.portal import IMPATIENT_SECONDS, Api, Buyers, Gone, Reply
 from tests.chaos.stage import BACK_WITHIN, Killer
@@ -170,6 +170,7 @@ class Drive:
             if course.asked.end is not End.UNDONE:
                 course.oddities.append("the payment link had ended before the buyer could pay")
         await self._until(course, lambda: course.ended)
+        await self._afterwards(course)
 
     async def _place(self, course: Course) -> None:
         asked = course.asked
@@ -236,9 +237,34 @@ class Drive:
         if asked.page:
             await self._buyers.pay(course.link)
             return
+        if asked.after is After.FAILS_FIRST:
+            await self._provider(course, "pay")
+            await asyncio.sleep(asked.dawdles)
+            await self._provider(course, "fail", times=asked.repeats)
+            await asyncio.sleep(asked.dawdles)
         for part in asked.parts:
             amount = {} if part == 100 or asked.order is None else {"amount": _percent(asked.order, part)}
             await self._provider(course, "pay", times=asked.repeats, **amount)
+
+    async def _afterwards(self, course: Course) -> None:
+        """Money that moves when nobody expects it any more. Returns when it is settled."""
+        act = {After.CHARGED_BACK: "chargeback", After.FAILED: "fail", After.PAID_LATE: "late-pay"}.get(
+            course.asked.after
+        )
+        if act is None:
+            return
+        self.behaved[course.asked.after.value] += 1
+        try:
+            await self._systems.act("juston", act, key=course.key, times=course.asked.repeats)
+        except Refused as err:
+            course.oddities.append(str(err))
+            return
+        late = course.asked.after is After.PAID_LATE
+        step = PAY_BACK if late else LATE
+        while not self.operator.has_decided(course.key, step):  # noqa: ASYNC110 - he looks at a pace of his own
+            await asyncio.sleep(LOOK_FIRST)
+        if late:
+            await self._systems.act("juston", "refund", key=course.key)
 
     async def _provider(self, course: Course, do: str, **arguments: Any) -> None:
         """The payment provider tells JustOn. One whose link has ended meanwhile takes no money any more."""

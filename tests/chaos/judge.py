@@ -30,6 +30,7 @@ NAMES: Mapping[Place, str] = {
     SHOP_INVOICE: "shop invoice",
     SHOP_PAYMENT: "payment at the shop's gateway",
 }
+CHARGED_BACK = "Charged back"
 CLOSED = frozenset({"canceled", "cancelled"})
 FOREVER = frozenset({"ChangeFeed", "EndpointWatch"})  # runs that never end
 GOODS = "OrderFulfillmentTracking"  # waits for the warehouse, which does nothing in a chaos run
@@ -52,7 +53,8 @@ class Wanted:
     """What was asked of one order, in minor units of its currency. Exactly one of `completed` and `undone` is meant.
 
     `gross`: booked and invoiced. `due`: asked for by link. `captured`: amount by transaction id at the shop's gateway.
-    `pays`: the buyer pays what is due, in so many payments (0: nobody pays, None: it is left open).
+    `pays`: the buyer pays what is due, in so many payments (0: nobody pays, None: it is left open). `taken_back`: the
+    money was collected, booked, and taken away again after the order had been completed.
     """
 
     key: str
@@ -65,6 +67,7 @@ class Wanted:
     captured: tuple[tuple[str, int], ...] = ()
     on_account: bool = False
     in_shop: bool = False
+    taken_back: bool = False
     stage: str = ""
     oddities: tuple[str, ...] = ()
 
@@ -149,11 +152,16 @@ class _Shelf:
         # The billing system opens an entry of its own for an invoice on account: it belongs to the invoice's order.
         self._invoices = {document["id"]: str(document["key"]) for document in books.of(*INVOICE)}
         self._by_key: dict[Place, dict[str, list[Document]]] = {}
+        # Attempts that collected nothing, and money that was taken away again, are no payments.
+        gone: dict[str, list[Document]] = defaultdict(list)
+        self._gone = gone
         for place in NAMES:
             keyed: dict[str, list[Document]] = defaultdict(list)
             for document in books.of(*place):
-                if place == PAYMENT and not document["total_minor"]:
-                    continue  # an attempt that collected nothing is no payment
+                if place == PAYMENT and not _kept_or_refunded(document):
+                    if document["refs"]["transaction"]:
+                        gone[str(document["key"])].append(document)
+                    continue
                 keyed[self.key_of(place, document)].append(document)
             self._by_key[place] = keyed
 
@@ -168,6 +176,9 @@ class _Shelf:
 
     def of(self, place: Place, key: str) -> list[Document]:
         return self._by_key[place].get(key, [])
+
+    def gone(self, key: str) -> list[Document]:
+        return self._gone.get(key, [])
 
     def keys(self, place: Place) -> Iterable[str]:
         return self._by_key[place]
@@ -189,6 +200,7 @@ def judge(evidence: Evidence) -> list[Finding]:
             _completed(case)
         else:
             _undone(case)
+        _gone(case)
         if wanted.in_shop:
             _in_shop(case)
         _mailed(case, mails)
@@ -251,7 +263,10 @@ def _completed(case: _Case) -> None:
         case.one(ENTRY, wanted.due)
         payments = case.of(PAYMENT)
         taken = sum(payment["total_minor"] - payment["refunded_minor"] for payment in payments)
-        if not payments:
+        if wanted.taken_back:
+            if payments:
+                case.say("unexplained", f"the money was taken back, and is there: {_named(payments)}")
+        elif not payments:
             case.say("lost", f"payment over {wanted.due} {wanted.currency} is missing")
         elif wanted.pays is not None and len(payments) > wanted.pays:
             case.say("doubled", f"{len(payments)} payments were collected: {_named(payments)}")
@@ -263,6 +278,26 @@ def _completed(case: _Case) -> None:
         case.one(CASH, amount, found, f"cash entry of payment {transaction}")
     if wanted.on_account:
         case.one(ENTRY, wanted.total)
+
+
+def _gone(case: _Case) -> None:
+    """Money that was taken away again: its receipt, where there is one, is booked back once."""
+    booked = 0
+    for payment in case.shelf.gone(case.wanted.key):
+        transaction = _transaction(payment)
+        entries = case.of(CASH, transaction)
+        kinds = Counter(str(entry["refs"]["type"]) for entry in entries)
+        if any(times > 1 for times in kinds.values()):
+            case.say("doubled", f"cash entries of payment {transaction}: {dict(kinds)}")
+        elif len(kinds) == 1:
+            case.say("lost", f"payment {transaction} was taken back, its cash entry is not: {dict(kinds)}")
+        elif sum(entry["total_minor"] for entry in entries):
+            case.say(
+                "unexplained", f"cash entries of payment {transaction} do not cancel each other: {_named(entries)}"
+            )
+        booked += len(entries)
+    if case.wanted.taken_back and not booked:
+        case.say("lost", "the cash entries of the payment that was taken back are missing")
 
 
 def _undone(case: _Case) -> None:
@@ -340,7 +375,7 @@ def _strangers(wanted: Sequence[Wanted], shelf: _Shelf) -> list[Finding]:
     """Documents that no order explains."""
     keys = {one.key for one in wanted}
     transactions = {transaction for one in wanted for transaction, _ in one.captured}
-    transactions |= {_transaction(payment) for key in keys for payment in shelf.of(PAYMENT, key)}
+    transactions |= {_transaction(payment) for key in keys for payment in (*shelf.of(PAYMENT, key), *shelf.gone(key))}
     return [
         Finding("unexplained", key, f"{NAMES[place]} {_named(shelf.of(place, key))} belongs to no order that was asked")
         for place in NAMES
@@ -385,10 +420,12 @@ def money(evidence: Evidence) -> dict[str, tuple[dict[str, int], dict[str, int]]
         done = [one for one in evidence.wanted if one.currency == currency and one.completed]
 
         def held(place: Place, currency: str = currency) -> int:
-            rows = (row for row in books.of(*place) if row["currency"] == currency and not _closed(row))
+            rows = [row for row in books.of(*place) if row["currency"] == currency and not _closed(row)]
+            if place == PAYMENT:
+                rows = [row for row in rows if _kept_or_refunded(row)]
             return sum(row["total_minor"] - row.get("refunded_minor", 0) for row in rows)
 
-        gross, due = sum(one.gross for one in done), sum(one.due for one in done)
+        gross, due = sum(one.gross for one in done), sum(one.due for one in done if not one.taken_back)
         paid = due + sum(amount for one in done for _, amount in one.captured)
         shop = sum(one.total for one in done if one.in_shop and not one.on_account)
         names = {SALES_ORDER: gross, BILLING_ORDER: gross, PAYMENT: due, CASH: paid, SHOP_INVOICE: shop}
@@ -396,6 +433,10 @@ def money(evidence: Evidence) -> dict[str, tuple[dict[str, int], dict[str, int]]
         now[NAMES[INVOICE]] = held(INVOICE) - abs(held(CREDIT))
         result[currency] = (now, {NAMES[place]: amount for place, amount in names.items()} | {NAMES[INVOICE]: gross})
     return result
+
+
+def _kept_or_refunded(payment: Document) -> bool:
+    return bool(payment["total_minor"]) and payment["status"] != CHARGED_BACK
 
 
 def _mails(mails: Sequence[Mapping[str, Any]]) -> dict[str, set[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 from tests.chaos.portal import Api
 
 LOOK_EVERY_SECONDS = 1.0
+LATE = "late payment"  # the step of a late payment of a completed order
 RETRIES = 6  # of one order's unforeseen cases; then it stays parked, and the verdict names it
 
 Rules = Mapping[str, str]
@@ -23,6 +24,7 @@ class Operator:
         self._api = api
         self._rules_of = rules_of
         self._known: dict[str, str] = {}
+        self._decided: set[tuple[str, str]] = set()  # order and step
         self._tries: Counter[str] = Counter()
 
     async def run(self) -> None:
@@ -33,10 +35,17 @@ class Operator:
             await asyncio.gather(*(self._decide(case) for case in cases))
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
+    def has_decided(self, key: str, step: str) -> bool:
+        """Whether a case of the order was decided at this step."""
+        return (key, step) in self._decided
+
     async def _decide(self, case: Mapping[str, Any]) -> None:
         decision = self._known.get(case["id"]) or self._choose(case)
-        if decision:
-            await self._api.decide(case["id"], decision, f"by the plan: {decision}")
+        if not decision:
+            return
+        reply = await self._api.decide(case["id"], decision, f"by the plan: {decision}")
+        if reply is not None and reply.status < 300:
+            self._decided.add((case["order_key"], case["step"]))
 
     def _choose(self, case: Mapping[str, Any]) -> str:
         key, step = case["order_key"], case["step"]

@@ -26,6 +26,7 @@ from commerce.order import Order, PaymentState
 
 # A store for portals only, whose payment links end within seconds (see stage.py).
 BRIEF = "brief"
+PAY_BACK = "pay back late payment"  # a step: JustOn refunds nothing by itself once an entry is canceled
 GAP_SECONDS, MOST_GAP_SECONDS = 0.6, 2.0  # between two orders: on average, and at most
 
 
@@ -57,6 +58,16 @@ class Cancel(StrEnum):
     IN_SHOP = "shop, before the payment"
 
 
+class After(StrEnum):
+    """What becomes of the buyer's money once it was collected, or once the order has ended."""
+
+    NOTHING = ""
+    FAILS_FIRST = "collected, failed, paid again"  # on the order's way, wherever it is by then
+    CHARGED_BACK = "charged back after the end"
+    FAILED = "failed after the end"
+    PAID_LATE = "paid after the link had ended"
+
+
 @dataclass(frozen=True)
 class Asked:
     """One order to come. Either `order` (for the API) or `shop_order` (for the shop) is set.
@@ -64,7 +75,7 @@ class Asked:
     `parts`: percentages of what is due, in which the buyer pays; the last of several is the rest. `declined`: attempts
     that fail before. `repeats`: how often the provider tells of the payment. `dawdles`: seconds before the buyer acts.
     `gap`: seconds after the order before it. `page`: paid on the payment page. `decides`: the operator's decision by
-    step, for cases that the plan foresees.
+    step, for cases that the plan foresees. `after`: what the money does later.
     """
 
     title: str
@@ -79,6 +90,7 @@ class Asked:
     gap: float = 0.0
     portal: Portal = Portal.ONCE
     cancel: Cancel = Cancel.NEVER
+    after: After = After.NOTHING
     decides: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -238,6 +250,40 @@ def _overpaid(chance: random.Random, number: str, now: datetime) -> Asked:
     )
 
 
+def _taken_back(chance: random.Random, number: str, now: datetime, after: After) -> Asked:
+    return Asked(
+        after.value,
+        order=order_of(_wish(chance, _person(chance)), number, now),
+        after=after,
+        decides=(("late payment", "skip"),),
+        **_pace(chance),
+    )
+
+
+def _charged_back(chance: random.Random, number: str, now: datetime) -> Asked:
+    return _taken_back(chance, number, now, After.CHARGED_BACK)
+
+
+def _failed_late(chance: random.Random, number: str, now: datetime) -> Asked:
+    return _taken_back(chance, number, now, After.FAILED)
+
+
+def _fails_first(chance: random.Random, number: str, now: datetime) -> Asked:
+    return Asked(
+        After.FAILS_FIRST.value,
+        order=order_of(_wish(chance, _person(chance)), number, now),
+        after=After.FAILS_FIRST,
+        decides=(("confirm payment", "retry"), ("late payment", "retry")),
+        **(_pace(chance) | {"page": False}),
+    )
+
+
+def _paid_late(chance: random.Random, number: str, now: datetime) -> Asked:
+    order = _brief(chance, number, now)
+    decides = ((PAY_BACK, "retry"),)
+    return Asked(After.PAID_LATE.value, order=order, end=End.UNDONE, after=After.PAID_LATE, decides=decides)
+
+
 # ---- through the shop ------------------------------------------------------------------------------------------------
 
 
@@ -314,6 +360,10 @@ KINDS: dict[Draw, int] = {
     _never_paid: 2,
     _part_paid: 1,
     _overpaid: 1,
+    _charged_back: 2,
+    _failed_late: 1,
+    _fails_first: 2,
+    _paid_late: 1,
     _shop_link: 16,
     _shop_composed: 4,
     _shop_gateway: 5,

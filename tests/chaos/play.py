@@ -35,7 +35,7 @@ from tests.chaos.judge import (
     judge,
     money,
 )
-from tests.chaos.orders import End
+from tests.chaos.orders import After, End
 from tests.chaos.portal import Api, Buyers
 from tests.chaos.stage import Killer, standing
 from tests.chaos.systems import Systems
@@ -188,7 +188,7 @@ def _wanted(course: Course, shop: Mapping[str, Mapping[str, Any]], books: Books)
     # A cancellation, or the end of a link, may come before the buyer's money.
     pays = len(asked.parts) if completed or asked.end is not End.UNDONE else None
     if not asked.parts:
-        pays = 0
+        pays = int(asked.after is After.PAID_LATE)
     if asked.order is not None:
         order = asked.order
         due = sum(one.amount.minor for one in order.payments if one.state is PaymentState.DUE)
@@ -209,6 +209,7 @@ def _wanted(course: Course, shop: Mapping[str, Mapping[str, Any]], books: Books)
                 if one.state is PaymentState.CAPTURED and one.amount.minor
             ),
             on_account=any(one.state is PaymentState.ON_ACCOUNT for one in order.payments),
+            taken_back=asked.after in (After.CHARGED_BACK, After.FAILED),
             stage=course.stage,
             oddities=tuple(course.oddities),
         )

@@ -130,6 +130,34 @@ def test_a_refund_that_is_booked_twice_is_doubled() -> None:
     assert "doubled" in _kinds(judge(_evidence(lists)))
 
 
+TAKEN_BACK = [
+    ({"status": "Charged back"}, [("C1", 9900, "Receipt"), ("C9", -9900, "Refund")], set()),
+    ({"status": "Failed", "total_minor": 0}, [("C1", 9900, "Receipt"), ("C9", -9900, "Refund")], set()),
+    ({"status": "Charged back"}, [("C1", 9900, "Receipt")], {"lost", "unexplained"}),
+    ({"status": "Charged back"}, [], {"lost"}),
+    (
+        {"status": "Charged back"},
+        [("C1", 9900, "Receipt"), ("C9", -9900, "Refund"), ("C10", -9900, "Refund")],
+        {"doubled", "unexplained"},
+    ),
+    ({"status": "Charged back"}, [("C1", 9900, "Receipt"), ("C9", -9800, "Refund")], {"unexplained"}),
+    ({}, [("C1", 9900, "Receipt")], {"lost", "unexplained"}),
+]
+
+
+@pytest.mark.parametrize(("payment", "cash", "kinds"), TAKEN_BACK, ids=range(len(TAKEN_BACK)))
+def test_money_that_is_taken_back_is_booked_back_once(
+    payment: dict[str, Any], cash: list[tuple[str, int, str]], kinds: set[str]
+) -> None:
+    lists = _lists()
+    lists[("juston", "payments")][0] |= payment
+    booked = [_row(name, amount, status="Complete", type=type, reference="tx-P1") for name, amount, type in cash]
+    lists[("salesforce", "payments")][0:1] = booked
+    evidence = _evidence(lists)
+    taken_back = replace(evidence.wanted[0], taken_back=True)
+    assert _kinds(judge(replace(evidence, wanted=(taken_back, evidence.wanted[1])))) == kinds
+
+
 def test_a_document_of_nobody_is_unexplained() -> None:
     lists = _lists()
     lists[("salesforce", "orders")].append(_row("SO9", 0, key="de:9999", status="Cancelled"))

@@ -7,7 +7,7 @@ import pytest
 
 from commerce.totals import mismatches
 from tests.chaos import trouble
-from tests.chaos.orders import KINDS, Cancel, Portal
+from tests.chaos.orders import KINDS, After, Cancel, Portal
 from tests.chaos.plan import Plan, draw
 from tests.chaos.trouble import Fault, Kill, Note, Outage
 
@@ -47,6 +47,7 @@ def test_a_short_run_has_every_kind_of_order_and_of_trouble(seed: int) -> None:
     assert {one.kind for one in plan.troubles if isinstance(one, Note)} == set(trouble.NOTES)
     assert len(plan.asked) == SHORT >= len(KINDS)
     assert {asked.cancel for asked in plan.asked} == set(Cancel)
+    assert {asked.after for asked in plan.asked} == set(After)
     assert Portal.CONFLICT in {asked.portal for asked in plan.asked}
     assert all(1 <= one.when <= SHORT for one in plan.troubles)
 

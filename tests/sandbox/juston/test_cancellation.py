@@ -78,6 +78,9 @@ async def test_money_that_comes_after_the_cancellation_is_kept_but_assigned_to_n
 
     assert await state(desk) == ("Canceled", [("Collected", 0)], [])
     assert (await desk.entry())["JPAY1__AssignedAmount__c"] == 0
+    await desk.act("juston", "refund", key=KEY)
+    await desk.until("SELECT Id FROM JPAY1__Refund__c WHERE JPAY1__Status__c = 'Paid out'")
+    assert await state(desk) == ("Canceled", [("Refunded", 12990)], [("Paid out", 12990)])
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
@@ -185,6 +186,7 @@ async def run(
                     watch.watch,
                     watch.check,
                     watch.set_rate,
+                    watch.moves,
                     watch.held,
                     watch.note,
                     reconciler.begin,
@@ -256,7 +258,10 @@ async def _release(runs: EngineRuns, book: EndpointBook, watch: EndpointActiviti
             if err.status is not RPCStatusCode.NOT_FOUND:
                 raise
         now = datetime.now(UTC)
-        await watch.note(EndpointNote(endpoint=note.endpoint, state="up", reason="no longer watched", since=now))
+        try:
+            await watch.note(EndpointNote(endpoint=note.endpoint, state="up", reason="no longer watched", since=now))
+        except ApplicationError as err:
+            raise SetupError(f"{note.endpoint} is no longer watched and still held back: {err}; start again") from err
 
 
 def _system_of(settings: Settings, connected: Connected, endpoint: str) -> System:
@@ -299,7 +304,10 @@ def _hours(settings: Settings, connected: Connected, endpoint: str) -> Hours:
 def _watch_plan(settings: Settings, connected: Connected, endpoint: str) -> WatchPlan:
     system = _system_of(settings, connected, endpoint)
     return WatchPlan(
-        probe_every=system.probe_every_seconds, ramp=system.recovery_steps, ramp_step=system.recovery_step_seconds
+        probe_every=system.probe_every_seconds,
+        ramp=system.recovery_steps,
+        ramp_step=system.recovery_step_seconds,
+        standstill=system.standstill_seconds,
     )
 
 

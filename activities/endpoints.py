@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -19,9 +19,10 @@ from activities.gate import gate, probing
 from activities.held import held_by
 from activities.ledger.calls import CallBook
 from activities.ledger.endpoints import EndpointBook
+from activities.standstill import look_at
 from activities.steps import ending, patient_step
-from activities.watch import EndpointNote, Endpoints, Found, Held, PlanAsked, RateSet, SetRate, Watch, WatchPlan
-from commerce.failures import SystemFailure
+from activities.watch import EndpointNote, Endpoints, Found, Held, Moves, PlanAsked, RateSet, SetRate, Watch, WatchPlan
+from commerce.failures import Family, SystemFailure
 from commerce.windows import Window, opening
 
 log = logging.getLogger("holdfast.endpoints")
@@ -31,7 +32,13 @@ CONFIRM = 2
 PROBE_LIMIT = 20.0  # seconds that one probe may take
 SPARING = 10  # so much longer are the pauses between probes while calls are short
 CHECK_LIMIT = 12.0  # two of these fit into the half minute of a control step; else a system that hangs is never down
-_REFUSALS = frozenset({RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.INVALID_ARGUMENT})
+QUEUE_LOOK_EVERY = 10.0  # seconds; at most, and at least twice before a queue is said to stand still
+MOVES_WITHIN = 8.0  # seconds that a freed queue is given; the engine's own numbers are up to 5 s old
+_DESCRIBED_WITHIN = timedelta(seconds=5)
+_REFUSALS = frozenset({RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED})
+# What the server says while its memory of a queue is older than its database: a call like this one was broken off there
+# (its worker was killed), was kept, and was not taken in. It reads again after some minutes, `engine.temporal` sooner.
+_NOT_NOW = RPCStatusCode.INVALID_ARGUMENT
 Probe = Callable[[], Awaitable[None]]
 
 
@@ -94,6 +101,7 @@ class EndpointActivities(Endpoints):
     async def watch(self, task: Watch) -> Found:
         every = self._plans[task.endpoint].probe_every
         against, seen = 0, Seen()
+        queue = QueueWatch(self._client, task.endpoint, self._plans[task.endpoint].standstill)
         while not ending():
             activity.heartbeat()
             pause = min(every, 1.0) if against else every
@@ -104,7 +112,11 @@ class EndpointActivities(Endpoints):
                 against = against + 1 if found.up != (task.state == "up") else 0
             if found is not None and against >= CONFIRM:
                 return found
-            await _heartbeating_sleep(min(every, 1.0) if against else pause)
+            stands = await _heartbeating_sleep(
+                min(every, 1.0) if against else pause, queue.look if task.state == "up" else None
+            )
+            if stands and not against:
+                return Found(up=True, stands=stands)
         return Found(up=task.state == "up")  # nothing changed; another worker follows on
 
     @activity.defn(name="endpoint.check")
@@ -135,6 +147,10 @@ class EndpointActivities(Endpoints):
         try:
             await self._client.workflow_service.update_task_queue_config(request)
         except RPCError as err:
+            if err.status is _NOT_NOW:
+                note = f"The engine did not take the dispatch rate of its queue ({err.message}) and is told again."
+                log.warning("%s: %s", task.endpoint, note)
+                return RateSet(by_server=False, later=True, note=note)
             if err.status not in _REFUSALS:
                 raise
             note = (
@@ -143,6 +159,20 @@ class EndpointActivities(Endpoints):
             log.warning("%s: %s", task.endpoint, note)
             return RateSet(by_server=False, note=note)
         return RateSet(by_server=True)
+
+    @activity.defn(name="endpoint.moves")
+    @patient_step
+    async def moves(self, endpoint: str) -> Moves:
+        clock = asyncio.get_running_loop().time
+        until = clock() + MOVES_WITHIN
+        while True:
+            look = await look_at(self._client, f"system:{endpoint}", within=_DESCRIBED_WITHIN)
+            if look.moves:
+                return Moves()
+            if clock() >= until:
+                log.warning("%s was let go, and its queue stands still: %s", endpoint, look.words())
+                return Moves(stands=look.words())
+            await asyncio.sleep(1)
 
     @activity.defn(name="endpoint.held")
     @patient_step
@@ -154,7 +184,9 @@ class EndpointActivities(Endpoints):
     async def note(self, note: EndpointNote) -> None:
         if note.state == "up":
             # A watch that was terminated while its system was away left the queue at rate 0; the next one begins "up".
-            await self._limit(SetRate(endpoint=note.endpoint, per_second=None, reason=note.reason[:200]))
+            done = await self._limit(SetRate(endpoint=note.endpoint, per_second=None, reason=note.reason[:200]))
+            if done.later:  # it may still be held back, so it is not up
+                raise SystemFailure(Family.TRANSIENT, f"let the queue of {note.endpoint} go", done.note)
         await self._book.note(note)
 
     async def _look(self, endpoint: str, every: float, seen: "Seen") -> Found | None:
@@ -197,8 +229,41 @@ class EndpointActivities(Endpoints):
         return Found(up=True)
 
 
-async def _heartbeating_sleep(seconds: float) -> None:
+class QueueWatch:
+    """Looks at the queue of an endpoint that is up, now and then. Engines without such numbers show an empty one."""
+
+    def __init__(self, client: Client, endpoint: str, patience: float) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._patience = patience
+        self._every = min(QUEUE_LOOK_EVERY, patience)
+        self._due = asyncio.get_running_loop().time() + self._every
+        self._stood = False
+
+    async def look(self) -> str:
+        """What waits, once two looks in a row have found that nothing of it is handed out."""
+        if asyncio.get_running_loop().time() < self._due:
+            return ""
+        self._due = asyncio.get_running_loop().time() + self._every
+        try:
+            look = await look_at(self._client, f"system:{self._endpoint}", within=_DESCRIBED_WITHIN)
+        except RPCError as err:
+            log.info("the queue of %s could not be looked at: %s", self._endpoint, err)
+            self._stood = False
+            return ""
+        stood, self._stood = self._stood, look.stands(self._patience)
+        if not (stood and self._stood):
+            return ""
+        log.warning("%s is up, and its queue stands still: %s", self._endpoint, look.words())
+        return look.words()
+
+
+async def _heartbeating_sleep(seconds: float, look: Callable[[], Awaitable[str]] | None = None) -> str:
+    """What `look` has to say, if anything, which ends the sleep."""
     until = asyncio.get_running_loop().time() + seconds
     while (left := until - asyncio.get_running_loop().time()) > 0 and not ending():
         activity.heartbeat()
+        if look is not None and (said := await look()):
+            return said
         await asyncio.sleep(min(left, 1))
+    return ""

@@ -20,10 +20,20 @@ class Watch(Model):
 
 
 class Found(Model):
-    """What a watch or a check found. `reason` is what the last probe said."""
+    """What a watch or a check found. `reason` is what the last probe said.
+
+    `stands` is set when it is up and yet its queue stands still: what waits there.
+    """
 
     up: bool
     reason: str = ""
+    stands: str = ""
+
+
+class Moves(Model):
+    """Whether steps are handed out. `stands` says what waits when none is."""
+
+    stands: str = ""
 
 
 class SetRate(Model):
@@ -35,9 +45,13 @@ class SetRate(Model):
 
 
 class RateSet(Model):
-    """`by_server` False: the server refused, so the workers hold the endpoint back by themselves."""
+    """`by_server` False: the server refused, so the workers hold the endpoint back by themselves.
+
+    `later`: it refused for now. What it had before is still in force, and it must be told again.
+    """
 
     by_server: bool
+    later: bool = False
     note: str = ""
 
 
@@ -88,12 +102,15 @@ class EndpointNote(Model):
 class WatchPlan(Model):
     """How one endpoint is watched. Durations in seconds; `ramp` in steps per second.
 
+    `standstill`: a queue that is free and hands out nothing for so long stands still.
+
     `opening` is how its windows stood at the time that was asked for, `until_words` its end in the system's own zone.
     """
 
     probe_every: float = 15
     ramp: tuple[float, ...] = (1, 2, 5, 10)
     ramp_step: float = 10
+    standstill: float = 30
     opening: Opening = Opening()
     until_words: str = ""
 
@@ -110,7 +127,7 @@ class Endpoints:
 
     @activity.defn(name="endpoint.watch")
     async def watch(self, task: Watch) -> Found:
-        """Probe until the state changes. Heartbeats; a healthy year is one activity."""
+        """Probe until the state changes, or, while up, until the queue stands still. A healthy year is one activity."""
         raise NotImplementedError
 
     @activity.defn(name="endpoint.check")
@@ -120,6 +137,11 @@ class Endpoints:
 
     @activity.defn(name="endpoint.set_rate")
     async def set_rate(self, task: SetRate) -> RateSet:
+        raise NotImplementedError
+
+    @activity.defn(name="endpoint.moves")
+    async def moves(self, endpoint: str) -> Moves:
+        """After the rate was raised: wait for a step to be handed out, but not for long."""
         raise NotImplementedError
 
     @activity.defn(name="endpoint.held")

@@ -32,7 +32,13 @@ def child(data: Path, port: int, ui_port: int, log_file: Path, *, dynamic: tuple
         kind = "Bool" if attribute.indexed_value_type.name == "BOOL" else "Keyword"
         argv += ["--search-attribute", f"{attribute.name}={kind}"]
     # Lists stuck workflows by themselves instead of leaving them under a green "Running".
-    dynamic = ("system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2", *dynamic)
+    # A rate that was being set when its worker was killed is kept and not in force, and any other is refused, until the
+    # server reads its database again. Its own pause is five minutes.
+    dynamic = (
+        "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2",
+        'matching.getUserDataRefresh="10s"',
+        *dynamic,
+    )
     for value in dynamic:
         argv += ["--dynamic-config-value", value]
 

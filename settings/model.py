@@ -73,6 +73,12 @@ class System(Part):
         default=(1, 2, 5, 10), description="Calls per second after an outage, step by step, before the usual pace"
     )
     recovery_step_seconds: float = Field(default=10, gt=0, le=3600, description="How long each of those steps lasts")
+    standstill_seconds: float = Field(
+        default=30,
+        ge=1,
+        le=3600,
+        description="Once it is up and no step of its queue was taken up for so long, its queue is freed again",
+    )
     daily_calls: int | None = Field(
         default=None,
         gt=0,

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         Endpoints,
         Found,
         Held,
+        Moves,
         PlanAsked,
         RateSet,
         SetRate,
@@ -36,6 +37,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.profiles import control_step
 
 HELD_BACK = ("down", "paused", "closed", "spent")
+LONGEST_PAUSE = 300.0  # seconds between two times that a queue is freed which stands still
+TELL_AFTER = 2  # times that it was freed in vain
+HOLD_AGAIN = 30.0  # seconds until a server that did not take the rate 0 is told again
 
 
 class Pause(Model):
@@ -59,7 +63,8 @@ class CallsSpent(Model):
 class EndpointInput(Model):
     """State that survives a continue-as-new. `pause` and `resume` were asked for and are still to be carried out.
 
-    `planned`: the absence that a recovery ends was planned. `opened_until`: somebody opened it outside its window.
+    `planned`: the absence that a recovery ends was planned, or nobody was told of it. `opened_until`: somebody opened
+    it outside its window. `freed`: so often its queue was freed in vain.
     """
 
     endpoint: str
@@ -72,6 +77,7 @@ class EndpointInput(Model):
     pause: Pause | None = None
     resume: Resume | None = None
     suspects: int = 0
+    freed: int = 0
 
 
 class EndpointView(Model):
@@ -95,12 +101,14 @@ class EndpointWatch:
         self._planned = given.planned
         self._opened_until: datetime | None = given.opened_until
         self._suspects = given.suspects
+        self._freed = given.freed
         self._seen_suspects = 0
         self._pause: Pause | None = given.pause
         self._resume: Resume | None = given.resume
         self._refresh = False
         self._spent: CallsSpent | None = None
         self._held_back_by = "server"
+        self._to_hold_again = False
         self._plan = WatchPlan()
         self._fresh = given.since is None
 
@@ -142,6 +150,7 @@ class EndpointWatch:
             pause=self._pause,
             resume=self._resume,
             suspects=self._suspects - self._seen_suspects,
+            freed=self._freed,
         )
 
     # ---- states ------------------------------------------------------------------------------------------------------
@@ -156,12 +165,22 @@ class EndpointWatch:
             return
         if self._suspected():  # workers report a run of failures: see for ourselves, at once
             found = await self._check()
-        if found is not None and not found.up:
+        if found is None:
+            return
+        if not found.up:
             await self._go_down(found.reason)
+        elif found.stands:
+            self._since, self._planned = workflow.now(), True
+            await self._enter("recovering", f"its queue stands still and is freed again: {found.stands}")
 
     async def _follow_down(self) -> None:
-        found = await self._watch("down", lambda: False)
-        if self._called() or found is None or not found.up:
+        again = workflow.now() + timedelta(seconds=HOLD_AGAIN) if self._to_hold_again else None
+        found = await self._watch("down", lambda: False, until=again)
+        if self._called():
+            return
+        if found is None and self._to_hold_again:
+            await self._set_rate(0, self._reason)
+        if found is None or not found.up:
             return
         await self._renew_plan()
         if self._is_shut():
@@ -184,16 +203,45 @@ class EndpointWatch:
             if not found.up:
                 await self._go_down(found.reason)
                 return
-        await self._set_rate(None, "recovered")
+        freed = await self._set_rate(None, "recovered")
+        if freed.later:
+            await self._free_again(freed.note)
+            return
+        moves: Moves = await workflow.execute_activity_method(
+            Endpoints.moves, self._endpoint, **control_step(f"does the queue of {self._endpoint} move")
+        )
+        if moves.stands:
+            await self._free_again(f"its queue stands still: {moves.stands}")
+            return
+        self._freed = 0
         down_for = workflow.now() - self._since
         await self._enter("up", f"recovered after {_span(down_for)}")
         if not self._planned:
             text = f"It was away for {_span(down_for)}. The backlog drains at its normal pace now."
             await self._tell("is back", text)
 
+    async def _free_again(self, why: str) -> None:
+        """It answers, and its steps are not handed out, so it is not up. The ramp comes again, with its other rates."""
+        self._freed += 1
+        await self._enter("recovering", f"answers, but its steps are not taken up. {why}")
+        if self._freed == TELL_AFTER:
+            self._planned = False  # people will hear of its end, too
+            text = (
+                f"It answers, but its steps are not taken up. {why}\nIts queue is freed again until they are. "
+                "Check that a worker runs and serves it; everything else goes on."
+            )
+            await self._tell("stands still", text)
+        pause = min(self._plan.standstill / 3 * 2 ** min(self._freed - 1, 10), LONGEST_PAUSE)
+        await self._wait(self._suspected, pause, "until its queue is freed again")
+        if self._called():
+            return
+        found = await self._check()
+        if not found.up:
+            await self._go_down(found.reason)
+
     async def _go_down(self, reason: str) -> None:
         rate = await self._set_rate(0, reason)
-        self._planned = False
+        self._planned, self._freed = False, 0
         held = await self._enter("down", reason)
         kept = "" if rate.by_server else f"\n{rate.note}"
         await self._tell(
@@ -298,8 +346,14 @@ class EndpointWatch:
         return True
 
     async def _wait_until(self, until: datetime | None, summary: str) -> bool:
-        left = (until - workflow.now()).total_seconds() if until else None
-        return await self._wait(lambda: self._resume is not None, left, summary)
+        while True:
+            left = (until - workflow.now()).total_seconds() if until else None
+            part = self._to_hold_again and (left is None or left > HOLD_AGAIN)
+            if await self._wait(lambda: self._resume is not None, HOLD_AGAIN if part else left, summary):
+                return True
+            if not part:
+                return False
+            await self._set_rate(0, self._reason)
 
     async def _renew_plan(self) -> None:
         asked = PlanAsked(endpoint=self._endpoint, at=workflow.now())
@@ -325,7 +379,7 @@ class EndpointWatch:
             Endpoints.watch, Watch(endpoint=self._endpoint, state=state), **options
         )
         left = (until - workflow.now()).total_seconds() if until else None
-        await self._wait(lambda: running.done() or interrupted(), left, "its window closes")
+        await self._wait(lambda: running.done() or interrupted(), left, "look again")
         if running.done():
             return await running
         running.cancel()
@@ -345,6 +399,7 @@ class EndpointWatch:
             Endpoints.set_rate, task, **control_step(f"{self._endpoint}: {reason[:60]}")
         )
         self._held_back_by = "server" if done.by_server else "workers"
+        self._to_hold_again = done.later and rate == 0
         return done
 
     async def _enter(self, state: State, reason: str) -> Held:

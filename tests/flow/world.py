@@ -197,14 +197,14 @@ class World:
         await self.wait_until(taken_up, what=f"the decision on {case.id} is kept", key=case.order_key)
         return answer
 
-    async def told_operators(self, subject: str, *, times: int = 1) -> list[dict[str, Any]]:
+    async def told_operators(self, subject: str, *, times: int = 1, within: float = WITHIN) -> list[dict[str, Any]]:
         """The mails with this subject, once there are so many."""
 
         async def there() -> list[dict[str, Any]] | None:
             found = [mail for mail in await messages(self.sandbox) if mail["subject"] == subject]
             return found if len(found) >= times else None
 
-        return await self.wait_until(there, what=f"{times} mails {subject!r}")
+        return await self.wait_until(there, what=f"{times} mails {subject!r}", within=within)
 
     async def skip_time(self, key: str, time: timedelta) -> None:
         await self.fast_forward(self.run(key), time)

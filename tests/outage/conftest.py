@@ -19,7 +19,12 @@ SHORT_DAYS = {
 WATCHED = {
     f"HOLDFAST__SYSTEMS__{name}__{setting}": value
     for name in ("MAGENTO", "FINANCIALFORCE", "JUSTON")
-    for setting, value in {"WATCH": "true", "PROBE_EVERY_SECONDS": "0.3", "RECOVERY_STEP_SECONDS": "0.3"}.items()
+    for setting, value in {
+        "WATCH": "true",
+        "PROBE_EVERY_SECONDS": "0.3",
+        "RECOVERY_STEP_SECONDS": "0.3",
+        "STANDSTILL_SECONDS": "2",
+    }.items()
 }
 
 

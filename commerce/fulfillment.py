@@ -129,9 +129,14 @@ class LineProgress(Model):
     promised_on: date | None = None
 
     @property
+    def undelivered(self) -> Decimal:
+        """What the ERP has neither shipped nor cancelled; of services too."""
+        return max(self.ordered - self.cancelled - self.shipped, ZERO)
+
+    @property
     def open(self) -> Decimal:
         """What is still to leave the house."""
-        return ZERO if self.intangible else max(self.ordered - self.cancelled - self.shipped, ZERO)
+        return ZERO if self.intangible else self.undelivered
 
     @property
     def state(self) -> State:

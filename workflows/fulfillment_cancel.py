@@ -57,10 +57,11 @@ class FulfillmentCancel(FulfillmentState):
         too_late: list[str] = []
         for line in self._lines():
             more = asked.get(line.line, ZERO) - line.cancelled
-            if more > 0 and line.open:
-                quantities[line.line] = min(more, line.open)
-            if more > line.open:
-                too_late.append(f"{more - line.open} of line {line.line} ({line.sku})")
+            left = self._cancellable(line)
+            if more > 0 and left:
+                quantities[line.line] = min(more, left)
+            if more > left:
+                too_late.append(f"{more - left} of line {line.line} ({line.sku})")
         self._dispute(", ".join(too_late))
         if quantities:
             said = ", ".join(f"{quantity} of line {line}" for line, quantity in quantities.items())
@@ -95,7 +96,7 @@ class FulfillmentCancel(FulfillmentState):
         """Open quantities are cancelled at the ERP; what has left stays. Money for them is a person's matter, below."""
         while self._to_cancel:
             request = self._to_cancel[0]
-            quantities = {line.line: line.open for line in self._lines() if line.open}
+            quantities = {line.line: left for line in self._lines() if (left := self._cancellable(line))}
             if quantities:
                 await self._cancel_at_erp(quantities, f"{request.reason} ({request.by})")
             else:
@@ -142,7 +143,7 @@ class FulfillmentCancel(FulfillmentState):
         worth = self._worth(cancelled)
         if self._nothing_ships() and self._order.shipping is not None:
             worth += self._order.shipping.amount + self._order.shipping.tax
-            said += " with the delivery, because nothing else is left of the order,"
+            said += " with the delivery, because nothing of the order ships,"
 
         account = is_on_account(self._order)
         had = f"invoiced as {self._invoice_number}" if account else "paid"
@@ -167,7 +168,9 @@ class FulfillmentCancel(FulfillmentState):
             self._skipped.append(str(skipped))
 
     def _nothing_ships(self) -> bool:
-        return all(self._cancelled_known.get(line.id, 0) >= line.quantity for line in goods(self._order))
+        services = {line.line for line in self._lines() if line.intangible}
+        shipped = [line for line in goods(self._order) if line.id not in services]
+        return all(self._cancelled_known.get(line.id, 0) >= line.quantity for line in shipped)
 
     def _worth(self, quantities: Mapping[str, Decimal]) -> Money:
         """What the buyer paid for these quantities, tax included, before discounts of the whole order."""

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from commerce.model import Model
     from commerce.order import Order
     from commerce.quantities import Entry, QuantityLedger
+    from commerce.totals import is_on_account
     from workflows.parking import ParkingWorkflow
     from workflows.running import FRESH
 
@@ -119,6 +120,17 @@ class FulfillmentState(ParkingWorkflow):
 
     def _lines(self) -> tuple[LineProgress, ...]:
         return self._reading.lines if self._reading is not None else ()
+
+    def _services_open(self) -> bool:
+        """On account, what is never shipped is the buyer's once the shop has invoiced it; prepaid, from the begin."""
+        if self._reading is None or not self._in_shop() or not is_on_account(self._order):
+            return False
+        number = self._reading.number
+        return number not in self._left_out and all(each.key != number for each in self._documents)
+
+    def _cancellable(self, line: LineProgress) -> Decimal:
+        """Services too, until the first goods have left: then their invoice is due, and the ERP counts them as done."""
+        return line.undelivered if line.intangible and self._services_open() and not self._gone() else line.open
 
     def _state(self) -> State:
         return overall(self._reading, frozenset(self._delivered)) if self._reading is not None else State.BOOKED

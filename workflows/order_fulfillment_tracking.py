@@ -172,7 +172,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         """On account, services and downloads have one invoice of their own: after the first shipment's, because the
         shop charges the delivery with its first invoice, or at once where nothing is to ship.
         """
-        if self._reading is None or not self._in_shop() or not is_on_account(self._order):
+        if self._reading is None or not self._services_open():
             return
         number = self._reading.number
         waits = any(line.open for line in self._lines()) and not self._reading.dispatched()
@@ -181,7 +181,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
             for line in self._lines()
             if line.intangible and line.ordered > line.cancelled
         )
-        if waits or not portions or number in self._left_out or any(each.key == number for each in self._documents):
+        if waits or not portions:
             return
         step = "invoice what is not shipped in the shop"
         if not await self._invoice_in_shop(step, number, portions, services=True):
@@ -333,7 +333,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
 
     @cancel.validator
     def _may_cancel(self, request: CancelRequest) -> None:
-        if self._reading is not None and not any(line.open for line in self._reading.lines):
+        if self._reading is not None and not any(self._cancellable(line) for line in self._lines()):
             gone = self._state() is not State.CANCELLED
             raise ApplicationError(
                 "everything has left the house; take it back as a return" if gone else "it is cancelled already",

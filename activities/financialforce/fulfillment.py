@@ -155,11 +155,11 @@ class FinancialForceFulfillment(ErpFulfillment):
             line = lines.get(id_)
             if line is None:
                 wrong.append(f"line {id_} is no line of it")
-            elif asked <= line.cancelled and not line.open:
+            elif asked <= line.cancelled and not line.undelivered:
                 continue
-            elif asked > line.open:
-                wrong.append(f"{line.open} of line {id_} ({line.sku}) are open, {line.shipped} have left")
-            elif asked > line.open - line.picked:
+            elif asked > line.undelivered:
+                wrong.append(f"{line.undelivered} of line {id_} ({line.sku}) are open, {line.shipped} have left")
+            elif asked > line.undelivered - line.picked:
                 wrong.append(f"{line.picked} of line {id_} ({line.sku}) are picked")
             else:
                 quantities[id_] = asked

@@ -101,15 +101,32 @@ async def test_downloads_on_account_are_invoiced_once_after_the_first_shipment(w
     assert (await shop_order(world, key))["status"] == "complete/complete"
 
 
-async def test_downloads_on_account_are_invoiced_when_the_goods_beside_them_are_cancelled(world: World) -> None:
+async def test_a_cancellation_takes_downloads_on_account_along_until_they_are_invoiced(world: World) -> None:
     key = await bought(world, ("HF-1001", 2), (DOWNLOAD, 1), on_account=True)
     await goods(world, key, lambda view: bool(view.lines), "is read")
-    request = CancelRequest(by="portal", reason="the download is enough")
+    request = CancelRequest(by="portal", reason="changed my mind")
+    await world.runs.goods(key).execute_update(OrderFulfillmentTracking.cancel, request)
+    case = await parked(world, key)
+    assert case.amount is not None
+    assert case.amount.minor == (await shop_order(world, key))["total_minor"], "the delivery goes back too"
+    await decide(world, case, DecisionKind.SKIP)
+    result = await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
+    assert (result.state, result.cases) == (State.CANCELLED, ())
+    assert await invoiced(world, key) == []
+
+
+async def test_downloads_that_are_invoiced_stay_when_the_rest_is_cancelled(world: World) -> None:
+    key = await bought(world, ("HF-1001", 2), (DOWNLOAD, 1), on_account=True)
+    await world.act("salesforce", "approve", order=key)
+    await world.act("salesforce", "ship", order=key, lines=[{"sku": "HF-1001", "quantity": 1}])
+    await goods(world, key, lambda view: len(view.documents) == 3, "has a shipment and two invoices")
+    request = CancelRequest(by="portal", reason="one is enough")
     await world.runs.goods(key).execute_update(OrderFulfillmentTracking.cancel, request)
     await decide(world, await parked(world, key), DecisionKind.SKIP)
+    await world.act("carrier", "deliver", order=key)
     result = await asyncio.wait_for(world.runs.goods(key).result(), WITHIN)
-    assert (result.state, result.cases) == (State.DELIVERED, ())
-    assert await invoiced(world, key) == [{DOWNLOAD: 1}]
+    assert {line.sku: str(line.cancelled) for line in result.lines} == {"HF-1001": "1", DOWNLOAD: "0"}
+    assert await invoiced(world, key) == [{"HF-1001": 1}, {DOWNLOAD: 1}]
 
 
 async def invoiced(world: World, key: str) -> list[dict[str, int]]:

@@ -62,6 +62,7 @@ from workflows.reconciliation import Reconciliation
 from workflows.schedules import set_reconciliation
 from workflows.start import EngineRuns
 from workflows.unforeseen import StaysOpen
+from workflows.whole_tasks import WholeTasks
 
 log = logging.getLogger("holdfast.worker")
 WORKFLOWS = [CheckoutPaymentInvoice, OrderFulfillmentTracking, LatePayment, ChangeFeed, EndpointWatch, Reconciliation]
@@ -162,6 +163,7 @@ async def run(
                 activities=[control.open_order, control.close_order],  # local ones; else the control queue has them
                 no_remote_activities=True,
                 interceptors=[StaysOpen()],
+                workflow_runner=WholeTasks(),
                 workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
                 graceful_shutdown_timeout=GRACE,
                 build_id=build,

@@ -27,6 +27,7 @@ from commerce.model import Model, UtcDatetime
 from commerce.money import Money
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.names import STAGE, WAITING_ON, checkout_id
+from workflows.whole_tasks import asked
 
 log = logging.getLogger("holdfast.api")
 ASK_WITHIN = timedelta(seconds=3)  # a run with a worker answers in milliseconds
@@ -256,8 +257,10 @@ def not_found(key: str) -> Refusal:
 
 async def _ask_run(client: Client, key: str) -> OrderView:
     handle = client.get_workflow_handle_for(CheckoutPaymentInvoice.run, checkout_id(key))
-    return await handle.query(
-        CheckoutPaymentInvoice.view, reject_condition=QueryRejectCondition.NOT_OPEN, rpc_timeout=ASK_WITHIN
+    return await asked(
+        lambda: handle.query(
+            CheckoutPaymentInvoice.view, reject_condition=QueryRejectCondition.NOT_OPEN, rpc_timeout=ASK_WITHIN
+        )
     )
 
 

@@ -21,6 +21,7 @@ from commerce.reconciliation import PAIR_NAMES
 from commerce.reconciliation_report import Report
 from workflows.names import reconciliation_id
 from workflows.reconciliation import Reconciliation, ReconciliationInput, ReconciliationView
+from workflows.whole_tasks import asked
 
 router = APIRouter(tags=["reconciliation"])
 WITHIN = timedelta(seconds=3)
@@ -151,7 +152,7 @@ async def _running(backing: Backing, id: str) -> ReconciliationView | None:
         if described is None or described.status is not WorkflowExecutionStatus.RUNNING:
             return None
         handle = (await backing.engine.runs()).reconciliation(id)
-        return await handle.query(Reconciliation.view, rpc_timeout=WITHIN)
+        return await asked(lambda: handle.query(Reconciliation.view, rpc_timeout=WITHIN))
     except Refusal:
         return None
     except RPCError as err:

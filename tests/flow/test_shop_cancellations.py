@@ -86,7 +86,7 @@ async def test_what_left_the_house_before_the_shop_knew_is_never_cancelled_and_n
         await goods(world, key, lambda view: view.lines[0].shipped == 2, "the second piece has left")
         await cancel_rest(world, key)
     refused = await goods(world, key, lambda view: bool(view.cases), "the shop does not take the second piece")
-    assert "the shop has 0 open to ship" in refused.cases[0].came_back
+    assert refused.cases[0].step.startswith("write shipment")  # our own look refuses it, or the shop itself
     await decide(world, refused.cases[0], DecisionKind.SKIP)
     steps = {"refund what was cancelled", "agree with the shop's cancellation"}
     view = await goods(world, key, lambda view: steps <= {case.step for case in view.cases}, "asks a person")

@@ -20,6 +20,7 @@ from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.late_payment import LatePayment
 from workflows.names import late_payment_id
 from workflows.start import EngineRuns
+from workflows.whole_tasks import asked
 
 T = TypeVar("T")
 Books = dict[str, list[str]]
@@ -97,7 +98,7 @@ class World:
         return self.stand.client.get_workflow_handle_for(LatePayment.run, late_payment_id(key))
 
     async def view(self, key: str) -> OrderView:
-        return await self.run(key).query(CheckoutPaymentInvoice.view)
+        return await asked(lambda: self.run(key).query(CheckoutPaymentInvoice.view))
 
     async def reaches(self, key: str, *stages: Stage, bill: bool = False, within: float = WITHIN) -> OrderView:
         """The order's view once it is in one of the stages. Fails with the timeline when it parks or is too late."""

@@ -2,6 +2,7 @@
 
 from tests.engine_process import (
     engine_client,
+    fresh_number,
     ledger,
     postgres_server,
     postgres_url,
@@ -9,4 +10,12 @@ from tests.engine_process import (
     temporal_server,
 )
 
-__all__ = ["engine_client", "ledger", "postgres_server", "postgres_url", "temporal_address", "temporal_server"]
+__all__ = [
+    "engine_client",
+    "fresh_number",
+    "ledger",
+    "postgres_server",
+    "postgres_url",
+    "temporal_address",
+    "temporal_server",
+]

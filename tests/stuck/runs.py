@@ -72,3 +72,24 @@ class Mended(_Open):
     @workflow.signal
     def odd(self) -> None:
         self.ended = True
+
+
+@workflow.defn
+class Sleeper:
+    """Looks at the clock when its timer fires, and sleeps again for as long as it believes to be too early."""
+
+    def __init__(self) -> None:
+        self._early = False
+
+    @workflow.run
+    async def run(self, sleeps: timedelta) -> bool:
+        until = workflow.now() + sleeps
+        await workflow.sleep(sleeps)
+        while workflow.now() < until:
+            self._early = True
+            await workflow.sleep(until - workflow.now())
+        return self._early
+
+    @workflow.query
+    def woke(self) -> bool:
+        return self._early

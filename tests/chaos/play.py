@@ -107,7 +107,13 @@ async def play(
         finally:
             telling.cancel()
         tell("reading the books")
-        evidence = await _evidence(stack, drive, systems, api, before)
+        deciding = asyncio.create_task(drive.operator.run())  # the last orders' money may still need a person
+        try:
+            evidence = await _evidence(stack, drive, systems, api, before)
+        finally:
+            deciding.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await deciding
     findings = judge(evidence)
     verdict = _verdict(plan, drive, systems, killer, api, evidence, findings, folder, time.monotonic() - began)
     text = json.dumps(asdict(verdict), ensure_ascii=False, indent=1)

@@ -158,6 +158,17 @@ def test_money_that_is_taken_back_is_booked_back_once(
     assert _kinds(judge(replace(evidence, wanted=(taken_back, evidence.wanted[1])))) == kinds
 
 
+def test_an_order_that_was_billed_before_its_cancellation_is_credited_and_needs_no_word() -> None:
+    lists = _lists()
+    lists["juston", "orders"][1]["status"] = "Billed"
+    lists["juston", "invoices"].append(_row("RE-2", 9900, key=CANCELLED, status="Canceled"))
+    assert [found.order for found in judge(_evidence(lists))] == [CANCELLED, CANCELLED, "", ""]
+    lists["juston", "credit_notes"].append(_row("RE-3", -9900, key=CANCELLED, status="Settled"))
+    assert judge(_evidence(lists)) == []
+    lists["juston", "credit_notes"][0]["total_minor"] = -9899
+    assert {found.kind for found in judge(_evidence(lists))} == {"unexplained"}
+
+
 def test_a_document_of_nobody_is_unexplained() -> None:
     lists = _lists()
     lists[("salesforce", "orders")].append(_row("SO9", 0, key="de:9999", status="Cancelled"))

@@ -437,9 +437,12 @@ def money(evidence: Evidence) -> dict[str, tuple[dict[str, int], dict[str, int]]
         shop = sum(one.total for one in done if one.in_shop and not one.on_account)
         names = {SALES_ORDER: gross, BILLING_ORDER: gross, PAYMENT: due, CASH: paid, SHOP_INVOICE: shop}
         now = {NAMES[place]: held(place) for place in names}
-        credited = sum(abs(row["total_minor"]) for row in rows_of(CREDIT))
-        now[NAMES[BILLING_ORDER]] -= credited  # it stays billed; the credit note cancels it
-        now[NAMES[INVOICE]] = sum(row["total_minor"] for row in rows_of(INVOICE)) - credited
+        credits = rows_of(CREDIT)
+        billed = {row["key"] for row in rows_of(BILLING_ORDER) if not _closed(row)}
+        # One that was billed and not withdrawn stays so; the credit note cancels it.
+        now[NAMES[BILLING_ORDER]] -= sum(abs(row["total_minor"]) for row in credits if row["key"] in billed)
+        now[NAMES[INVOICE]] = sum(row["total_minor"] for row in rows_of(INVOICE))
+        now[NAMES[INVOICE]] -= sum(abs(row["total_minor"]) for row in credits)
         result[currency] = (now, {NAMES[place]: amount for place, amount in names.items()} | {NAMES[INVOICE]: gross})
     return result
 

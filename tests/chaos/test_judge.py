@@ -165,6 +165,8 @@ def test_an_order_that_was_billed_before_its_cancellation_is_credited_and_needs_
     assert [found.order for found in judge(_evidence(lists))] == [CANCELLED, CANCELLED, "", ""]
     lists["juston", "credit_notes"].append(_row("RE-3", -9900, key=CANCELLED, status="Settled"))
     assert judge(_evidence(lists)) == []
+    lists["juston", "orders"][1]["status"] = "Canceled"
+    assert judge(_evidence(lists)) == []
     lists["juston", "credit_notes"][0]["total_minor"] = -9899
     assert {found.kind for found in judge(_evidence(lists))} == {"unexplained"}
 

@@ -22,6 +22,7 @@ from tests.chaos.systems import Refused, Systems
 from tests.chaos.trouble import Fault, Kill, Note, Outage, Trouble
 
 CLOSED = frozenset(stage.value for stage in CLOSED_STAGES)
+TOO_LATE = frozenset({Stage.WRITING_BACK.value, Stage.COMPLETED.value})
 LOOK_FIRST, LOOK_LONGEST = 0.5, 5.0  # seconds between two looks at an order
 
 
@@ -276,12 +277,15 @@ class Drive:
             raise Gone(course.key) from None
 
     async def _cancel(self, course: Course) -> None:
+        """A buyer who sees that the invoice is there sends the goods back instead: that is no part of the plan."""
         while True:
-            reply = await self._api.cancel(course.key, "the buyer changed their mind")
-            if reply.status == 404:  # an order of the shop that no feed has brought yet
-                await asyncio.sleep(LOOK_FIRST)
-                continue
-            break
+            found = await self._api.order(course.key)
+            if found is not None and found["stage"] in TOO_LATE:
+                return
+            reply = await self._api.cancel(course.key, "the buyer changed their mind") if found is not None else None
+            if reply is not None and reply.status != 404:  # an order of the shop that no feed has brought yet
+                break
+            await asyncio.sleep(LOOK_FIRST)
         course.cancel_accepted = reply.status == 202
         await self._look(course)
         if reply.status == 409 and course.stage in (Stage.CANCELLED.value, Stage.UNDOING.value):

@@ -64,8 +64,10 @@ class Api:
         reply = await self.ask("GET", order_path(key))
         return reply.body if reply is not None and reply.status == 200 else None
 
-    async def cancel(self, key: str, reason: str) -> Reply:
-        return await self.definite("POST", f"{order_path(key)}/cancel", json.dumps({"reason": reason}))
+    async def cancel(self, key: str, reason: str) -> Reply | None:
+        """None: there is no answer other than "not now"."""
+        reply = await self.ask("POST", f"{order_path(key)}/cancel", json.dumps({"reason": reason}))
+        return reply if reply is not None and reply.status not in AWAY and reply.status < 500 else None
 
     async def parked(self) -> list[dict[str, Any]]:
         reply = await self.ask("GET", "/v1/parked")

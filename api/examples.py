@@ -128,6 +128,7 @@ TRANSFER_EXAMPLES: dict[str, Any] = {
         "source": "Basel",
         "destination": "Hamburg",
         "lines": {"1": "2"},
+        "needed_by": "2027-12-01",
         "reason": "sold out in Hamburg",
     }
 }

@@ -1,10 +1,12 @@
 """Goods on their way: what is late, following them again, and goods that are brought from another warehouse."""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import Field, PlainValidator, WithJsonSchema
 
 from activities.fulfillment import AskTransfer
 from activities.ledger.fulfillment import FulfillmentBook, Late
@@ -15,7 +17,7 @@ from api.errors import ErrorAnswer, Refusal
 from api.examples import TRANSFER_EXAMPLES
 from api.orders import Reason, ask_goods
 from commerce.fulfillment import Transfer
-from commerce.model import Model, UtcDatetime
+from commerce.model import Model
 from commerce.order import Quantity
 from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 
@@ -36,11 +38,30 @@ class LateLimits(Model):
     delivery_days: float = Field(default=5, ge=0, le=MOST_DAYS)
 
 
+def _day_or_time(given: object) -> date:
+    """A datetime is a date, too. Raises ValueError."""
+    if isinstance(given, str) and re.match(r"2\d{3}-", given):  # of a year beyond, no instant can be made everywhere
+        try:
+            if re.fullmatch(r"\d{4}-\d\d-\d\d", given):
+                return date.fromisoformat(given)
+            if (at := datetime.fromisoformat(given)).tzinfo is not None:
+                return at
+        except ValueError:
+            pass  # said below
+    raise ValueError("write a day, as 2026-12-01, or a time with its zone, as 2026-12-01T12:00+01:00")
+
+
+DayOrTime = Annotated[date, PlainValidator(_day_or_time), WithJsonSchema({"type": "string"})]
+
+
 class TransferBody(Model):
     source: str = Field(min_length=1, description="The warehouse that has the goods, by the ERP's name")
     destination: str = Field(min_length=1, description="The warehouse that ships the order")
     lines: dict[str, Quantity] = Field(min_length=1, description="Quantity by line id of the order")
-    needed_by: UtcDatetime | None = None
+    needed_by: DayOrTime | None = Field(
+        default=None,
+        description="A day in the zone of the store's ERP, as 2026-12-01, or a time with its zone; not in the past",
+    )
     reason: Reason = Field(description="Why; kept with the order")
 
 
@@ -107,9 +128,28 @@ async def transfer(store: str, number: str, request: Request, backing: Base, cal
 
 
 async def request_transfer(backing: Backing, caller: Caller, key: str, body: TransferBody) -> Transfer:
-    """Raises Refusal: 409 where no run follows the goods or it refuses, 503 when the ERP does not answer in time."""
-    asked = AskTransfer(by=caller.name, **body.model_dump())
+    """Raises Refusal: 409 where no run follows the goods or it refuses, 503 when the ERP does not answer in time.
+
+    422 where the goods are needed before now.
+    """
+    needed_by = None if body.needed_by is None else _needed_by(backing, key.partition(":")[0], body.needed_by)
+    asked = AskTransfer(by=caller.name, needed_by=needed_by, **body.model_dump(exclude={"needed_by"}))
     made = await ask_goods(backing, key, OrderFulfillmentTracking.transfer, asked)
     if made is None:
         raise Refusal(409, "no-goods", f"no run follows the goods of order {key}")
     return made
+
+
+def _needed_by(backing: Backing, store: str, given: date) -> datetime:
+    """Until when: a day lasts until its end in the ERP's zone. Raises Refusal (422) for what is past."""
+    if isinstance(given, datetime):
+        until, said = given.astimezone(UTC), f"{given:%Y-%m-%dT%H:%M%z}"
+    else:
+        backing.require_store(store)
+        zone = backing.settings.erp_zone(store)
+        until, said = datetime.combine(given, time(23, 59), ZoneInfo(zone)).astimezone(UTC), f"{given} in {zone}"
+    if until < datetime.now(UTC):
+        raise Refusal(
+            422, "invalid", f"needed_by: {said} is in the past; name a day that is still to come", field="needed_by"
+        )
+    return until

@@ -41,8 +41,8 @@ class Answer:
         error = self.body.get("error") if isinstance(self.body, dict) else None
         if not isinstance(error, dict):
             return f"the API answered {self.status}: {str(self.body)[:300]}"
-        field = f"{error['field']}: " if error.get("field") else ""
-        return f"{field}{error.get('message', error)}"
+        field, message = f"{error['field']}: " if error.get("field") else "", str(error.get("message", error))
+        return message if message.startswith(field) else f"{field}{message}"
 
     @property
     def details(self) -> tuple[str, ...]:

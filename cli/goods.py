@@ -46,6 +46,9 @@ def transfer(
     source: Annotated[str, typer.Option("--from", help="The warehouse that has the goods, by the ERP's name.")],
     destination: Annotated[str, typer.Option("--to", help="The warehouse that ships the order.")],
     reason: Annotated[str, typer.Option(help="Why; kept with the order.")],
+    needed_by: Annotated[
+        str | None, typer.Option(help="A day of the ERP's zone (2026-12-01), or a time with its zone.")
+    ] = None,
     api: ApiUrl = None,
     token: Token = None,
     as_json: Json = False,
@@ -57,7 +60,9 @@ def transfer(
     lines = dict(_line(given) for given in line)
     if not reason.strip():
         raise wrong_use("--reason is empty: say why the goods are moved")
-    body = {"source": source, "destination": destination, "lines": lines, "reason": reason}
+    body: dict[str, Any] = {"source": source, "destination": destination, "lines": lines, "reason": reason}
+    if needed_by is not None:
+        body["needed_by"] = needed_by
     asyncio.run(_transfer(Api(find_api(api, token)), order, body, Screen(as_json=as_json)))
 
 
@@ -105,5 +110,6 @@ async def _transfer(client: Api, name: str, body: dict[str, Any], screen: Screen
         order = await find_order(api, name)
         made = good(await api.post(f"{order_path(order['order_key'])}/transfers", body))
     screen.json(made)
-    screen.verdict(f"transfer {made['number']} brings it from {made['source']} to {made['destination']}", GOOD)
+    by = f", needed by {made['expected_on']}" if made["expected_on"] else ""
+    screen.verdict(f"transfer {made['number']} brings it from {made['source']} to {made['destination']}{by}", GOOD)
     screen.say(f"  follow it: starter.py explain {order['order_key']}")

@@ -212,7 +212,8 @@ def _say_goods(goods: dict[str, Any] | None, screen: Screen) -> None:
         for track in shipment["tracks"]:
             screen.say(f"    {track['number']}  {track['said']}  {track['link']}".rstrip())
     for transfer in goods["transfers"]:
-        state = "arrived" if transfer["done"] else "on its way"
+        needed = f", needed by {transfer['expected_on']}" if transfer["expected_on"] else ""
+        state = "arrived" if transfer["done"] else f"on its way{needed}"
         screen.say(f"  transfer {transfer['number']} {transfer['source']} to {transfer['destination']}: {state}")
 
 

@@ -378,6 +378,11 @@ class Settings(Part):
                     raise ValueError(f"api.tokens.{i}.stores: {code!r} is not a configured store; allowed: {known}")
         return self
 
+    def erp_zone(self, store: str) -> str:
+        """The zone in which the store's ERP counts days. Raises KeyError for a store that is not configured."""
+        zone: str = self.systems[self.stores[store].erp].settings.time_zone
+        return zone
+
     def goods_plans(self) -> dict[str, FulfillmentPlan]:
         """What holds for the goods of each store's orders."""
         return {code: store.goods_plan(self.tracking_links) for code, store in self.stores.items()}

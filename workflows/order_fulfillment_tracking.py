@@ -315,7 +315,8 @@ class OrderFulfillmentTracking(FulfillmentSteps):
                 reason=f"{asked.reason} ({asked.by})",
             )
         )
-        self._note("did", f"{asked.by} asked for transfer {made.number} from {asked.source}: {asked.reason}")
+        by = f", needed by {made.expected_on}" if asked.needed_by is not None else ""
+        self._note("did", f"{asked.by} asked for transfer {made.number} from {asked.source}{by}: {asked.reason}")
         self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1
         return made
 

@@ -78,7 +78,8 @@ def _transfer(form: dict[str, str]) -> dict[str, Any]:
     if not lines:
         raise Refusal(422, "invalid", "lines: give the quantity of at least one line", field="lines")
     texts = {name: form.get(name, "").strip() for name in ("source", "destination", "reason")}
-    return {**texts, "lines": lines}
+    needed_by = form.get("needed_by", "").strip()
+    return {**texts, "lines": lines, **({"needed_by": needed_by} if needed_by else {})}
 
 
 def _back(store: str, number: str, done: str) -> Response:

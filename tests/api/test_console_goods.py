@@ -160,8 +160,10 @@ async def test_only_an_approver_may_ask_for_a_transfer_with_a_form_of_the_sessio
         ({"line:1": "0"}, "give the quantity of at least one line"),
         ({"source": " "}, "should have at least 1 character"),
         ({"reason": ""}, "should have at least 1 character"),
+        ({"needed_by": "2025-02-28"}, "2025-02-28 in Europe/Berlin is in the past"),
+        ({"needed_by": "tomorrow"}, "write a day, as 2026-12-01"),
     ],
-    ids=["no number", "negative", "nothing", "from nowhere", "no reason"],
+    ids=["no number", "negative", "nothing", "from nowhere", "no reason", "past", "no day"],
 )
 async def test_what_is_wrong_in_a_transfer_stands_beside_its_field_and_what_was_typed_is_kept(
     api: Served, ledger: Ledger, fresh_number: str, changed: dict[str, str], said: str
@@ -180,6 +182,38 @@ async def test_what_is_wrong_in_a_transfer_stands_beside_its_field_and_what_was_
     assert beside is not None
     assert said in beside[1]
     assert 'value="Hamburg"' in reply.text
+
+
+@pytest.mark.parametrize(
+    ("needed_by", "said"),
+    [
+        ("2025-12-01", "needed_by: 2025-12-01 in Europe/Berlin is in the past"),
+        ("2025-12-01T12:00+01:00", "needed_by: 2025-12-01T12:00+0100 is in the past"),
+        ("2026-12-01T12:00", "write a day, as 2026-12-01, or a time with its zone"),
+        ("2026-02-30", "write a day"),
+        ("9999-12-31", "write a day"),
+        (20261201, "write a day"),
+    ],
+)
+async def test_goods_that_were_needed_before_now_are_not_asked_for(
+    api: Served, ledger: Ledger, fresh_number: str, needed_by: object, said: str
+) -> None:
+    await with_goods(ledger, fresh_number)
+    body = {"source": "Basel", "destination": "Hamburg", "lines": {"1": "1"}, "reason": "sold out"}
+    reply = await api.post(f"/v1/orders/de/{fresh_number}/transfers", {**body, "needed_by": needed_by})
+    assert reply.status_code == 422
+    assert reply.json()["error"]["field"] == "needed_by"
+    assert said in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("needed_by", [None, f"{NOW.date()}", "2199-12-31", "2199-12-31T23:30-10:00"])
+async def test_goods_may_be_needed_today_some_day_or_at_no_time_at_all(
+    api: Served, ledger: Ledger, fresh_number: str, needed_by: str | None
+) -> None:
+    await with_goods(ledger, fresh_number)
+    body = {"source": "Basel", "destination": "Hamburg", "lines": {"1": "1"}, "reason": "sold out"}
+    reply = await api.post(f"/v1/orders/de/{fresh_number}/transfers", {**body, "needed_by": needed_by})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (409, "no-goods"), "all that is wrong: nobody follows"
 
 
 async def test_an_operator_has_the_goods_looked_at_again_with_a_form_of_the_session(

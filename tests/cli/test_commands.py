@@ -168,6 +168,39 @@ def test_resolve_takes_an_order_with_one_case_and_sends_the_correction(capsys: p
     assert "accepted" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("needed_by", [None, "2026-12-01"])
+def test_a_transfer_says_until_when_it_is_needed_where_that_was_asked(
+    needed_by: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = []
+
+    def answering(method: str, path: str, body: Any) -> tuple[int, dict[str, str], Any]:
+        if method == "GET":
+            return 200, {}, {"order_key": "de:1"}
+        sent.append(body)
+        return 201, {}, {"number": "TR-1", "source": "Basel", "destination": "Hamburg", "expected_on": needed_by}
+
+    given = ["--needed-by", needed_by] if needed_by else []
+    arguments = [
+        "transfer",
+        "de:1",
+        "--line",
+        "1=2",
+        "--from",
+        "Basel",
+        "--to",
+        "Hamburg",
+        "--reason",
+        "sold out",
+        *given,
+    ]
+    with small_api(answering) as url:
+        assert main([*arguments, "--api", url, "--token", "t"]) == 0
+    assert [body.get("needed_by") for body in sent] == [needed_by]
+    said = "transfer TR-1 brings it from Basel to Hamburg" + (", needed by 2026-12-01" if needed_by else "")
+    assert said in capsys.readouterr().out.replace("\n", " ")
+
+
 @pytest.mark.parametrize(("status", "code"), [(401, 2), (403, 2), (404, 1), (409, 1), (503, 1)])
 def test_a_refusal_is_told_with_its_reason(status: int, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     with small_api(lambda *_: (status, {}, {"error": {"code": "x", "message": "because of this"}})) as url:

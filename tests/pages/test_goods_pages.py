@@ -128,6 +128,12 @@ async def test_a_transfer_is_asked_for_by_form_and_what_is_wrong_stands_beside_i
     await expect(form.get_by_label("Reason")).to_have_value("sold out in Hamburg")
     await expect(quantity).to_have_value("2")
     await console.get_by_label("From (has the goods)").fill("Basel")
+    day = console.get_by_label("Needed by")
+    await day.fill("2025-12-24")
+    await asked.click()
+    described = await day.get_attribute("aria-describedby")
+    await expect(console.locator(f"#{described}")).to_contain_text("2025-12-24 in Europe/Berlin is in the past")
+    await day.fill("2099-12-24")
     await asked.click()
     await expect(console.get_by_role("status")).to_contain_text("The transfer was requested")
 
@@ -137,9 +143,11 @@ async def test_a_transfer_is_asked_for_by_form_and_what_is_wrong_stands_beside_i
 
     await wait_until(followed, WITHIN, lambda: "no transfer is shown")
     row = _region(console, "Transfers").get_by_role("row").nth(1)
-    for text in ("on its way", f"2 × {SKU}", "Basel", "Hamburg"):
+    for text in ("on its way", f"2 × {SKU}", "Basel", "Hamburg", "2099-12-24"):
         await expect(row).to_contain_text(text)
     await expect(console.locator(".notice").filter(has_text="waiting for transfer")).to_have_count(1)
+    goods = console.get_by_role("region", name="Goods", exact=True)
+    await expect(goods.get_by_role("listitem").filter(has_text="needed by 2099-12-24: sold out")).to_have_count(1)
     assert "needs a person" not in await console.get_by_role("main").inner_text(), "what was refused is nobody's case"
     await assert_sound(console, "order-transfer")
 

@@ -132,7 +132,10 @@ TRANSFER_EXAMPLES: dict[str, Any] = {
         "reason": "sold out in Hamburg",
     }
 }
-CANCEL_EXAMPLES: dict[str, Any] = {"Cancel": {"reason": "ordered by mistake"}}
+CANCEL_EXAMPLES: dict[str, Any] = {
+    "Cancel": {"reason": "ordered by mistake"},
+    "Only if no person is needed": {"reason": "the buyer pressed cancel", "unattended": True},
+}
 ERROR_EXAMPLES: dict[str, Any] = {
     "409": {
         "error": {

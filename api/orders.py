@@ -22,6 +22,7 @@ from api.examples import CANCEL_EXAMPLES
 from commerce.documents import CancelRequest, Stage
 from commerce.model import Model
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
+from workflows.names import NEEDS_A_PERSON, TOO_LATE
 from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 
 router = APIRouter(tags=["orders"])
@@ -32,6 +33,11 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_w
 
 class CancelBody(Model):
     reason: Reason = Field(description="Why; kept with the order")
+    unattended: bool = Field(
+        default=False,
+        description="Refuse it (409 `needs-a-person`) where a person would have to finish it: once the shop has "
+        "invoiced the order, once it is completed, or where its money was taken at the shop's own gateway",
+    )
 
 
 class OrdersFound(Model):
@@ -60,14 +66,14 @@ async def search(
     "/v1/orders/{store}/{number}/cancel",
     status_code=202,
     summary="Stop an order and undo what was done",
-    responses={409: {"model": ErrorAnswer, "description": "Too late, or the order has ended"}},
+    responses={409: {"model": ErrorAnswer, "description": "Too late, left to a person, or the order has ended"}},
     openapi_extra=json_body("CancelBody", CANCEL_EXAMPLES),
 )
 async def cancel(store: str, number: str, request: Request, backing: Base, caller: Portal) -> OrderAnswer:
     """What was done is undone in reverse: the payment goes back, the documents are cancelled. The timeline tells."""
     caller.require_store(store)
     body = await read_model(request, CancelBody)
-    return await cancel_order(backing, store, number, CancelRequest(by=caller.name, reason=body.reason))
+    return await cancel_order(backing, store, number, CancelRequest(by=caller.name, **body.model_dump()))
 
 
 async def search_orders(
@@ -84,10 +90,13 @@ async def search_orders(
 
 
 async def cancel_order(backing: Backing, store: str, number: str, asked: CancelRequest) -> OrderAnswer:
-    """Raises Refusal: 404 unknown, 409 ended or too late, 503 no worker."""
+    """Raises Refusal: 404 unknown, 409 ended, too late or left to a person, 503 no worker."""
     key = f"{store}:{number}"
     known = await backing.ledger.order(key)
     if known is not None and known.stage:
+        if asked.unattended and known.stage == Stage.COMPLETED.value:
+            text = f"order {key} is completed: what has not left the house is cancelled without `unattended`"
+            raise Refusal(409, NEEDS_A_PERSON, f"{text}, and a person settles its money")
         if known.stage == Stage.COMPLETED.value and await cancel_goods(backing, store, number, asked) is not None:
             return await order_now(backing, store, number)
         raise _has_ended(key, known.stage)
@@ -97,8 +106,9 @@ async def cancel_order(backing: Backing, store: str, number: str, asked: CancelR
     try:
         view = await handle.execute_update(CheckoutPaymentInvoice.cancel, asked, id=update_id, rpc_timeout=within)
     except WorkflowUpdateFailedError as err:
-        reason = err.cause.message if isinstance(err.cause, ApplicationError) else str(err.cause)
-        raise Refusal(409, "too-late", f"order {key} cannot be cancelled: {reason}") from None
+        refused = err.cause if isinstance(err.cause, ApplicationError) else None
+        code, reason = (refused.type or TOO_LATE, refused.message) if refused else (TOO_LATE, str(err.cause))
+        raise Refusal(409, code, f"order {key} cannot be cancelled: {reason}") from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         raise away("the worker", "no run took the request in time") from None
     except RPCError as err:
@@ -139,7 +149,7 @@ async def ask_goods(
         return await handle.execute_update(update, asked, id=update_id, rpc_timeout=within)
     except WorkflowUpdateFailedError as err:
         reason = err.cause.message if isinstance(err.cause, ApplicationError) else str(err.cause)
-        raise Refusal(409, "too-late", f"order {key}: {reason}") from None
+        raise Refusal(409, TOO_LATE, f"order {key}: {reason}") from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         said = f"order {key}: no answer in time, because the ERP is away or no worker runs"
         remedy = "it may still be carried out; the same request again is the same one, not a second"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field, model_validator
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import WorkflowExecutionStatus, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.ledger.reconciliations import FoundDifference, KnownReconciliation, ReconciliationBook
@@ -21,7 +21,7 @@ from commerce.reconciliation import PAIR_NAMES
 from commerce.reconciliation_report import Report
 from workflows.names import reconciliation_id
 from workflows.reconciliation import Reconciliation, ReconciliationInput, ReconciliationView
-from workflows.whole_tasks import asked
+from workflows.whole_tasks import asked, is_not_now
 
 router = APIRouter(tags=["reconciliation"])
 WITHIN = timedelta(seconds=3)
@@ -161,6 +161,10 @@ async def _running(backing: Backing, id: str) -> ReconciliationView | None:
         if err.status not in AWAY:
             raise
         return ReconciliationView(phase="waiting for a worker")
+    except WorkflowQueryFailedError as err:
+        if not is_not_now(err):
+            raise
+        return ReconciliationView(phase="waiting for its next task")
 
 
 def _may_see(caller: Caller, known: KnownReconciliation) -> bool:

@@ -53,6 +53,9 @@ def cancel(
     order: OrderName,
     reason: Annotated[str, typer.Option(help="Why; kept with the order.")],
     store: Annotated[str | None, typer.Option(help="The store, where the number alone is not enough.")] = None,
+    unattended: Annotated[
+        bool, typer.Option("--unattended", help="Only if no person has to finish it by hand.")
+    ] = False,
     api: ApiUrl = None,
     token: Token = None,
     as_json: Json = False,
@@ -62,7 +65,8 @@ def cancel(
     Example: starter.py cancel de:1001 --reason "the buyer asked for it"
     """
     screen = Screen(as_json=as_json)
-    asyncio.run(_cancel(Api(find_api(api, token)), f"{store}:{order}" if store else order, reason, screen))
+    body = {"reason": reason, "unattended": unattended}
+    asyncio.run(_cancel(Api(find_api(api, token)), f"{store}:{order}" if store else order, body, screen))
 
 
 async def find_order(api: Api, name: str) -> dict[str, Any]:
@@ -226,12 +230,12 @@ def _last_word(order: dict[str, Any], screen: Screen) -> int:
     return ATTENTION if order["cases"] or order["stuck"] else GOOD
 
 
-async def _cancel(client: Api, name: str, reason: str, screen: Screen) -> None:
-    if not reason.strip():
+async def _cancel(client: Api, name: str, body: dict[str, Any], screen: Screen) -> None:
+    if not body["reason"].strip():
         raise wrong_use("--reason is empty: say why the order is cancelled")
     async with client as api:
         order = await find_order(api, name)
-        done = good(await api.post(f"{order_path(order['order_key'])}/cancel", {"reason": reason}))
+        done = good(await api.post(f"{order_path(order['order_key'])}/cancel", body))
     screen.json(done)
     screen.verdict(f"order {order['order_key']} is being cancelled; what was done is undone", GOOD)
     screen.say(f"  follow it: starter.py explain {order['order_key']}")

@@ -104,8 +104,11 @@ class Decision(Model):
 
 
 class CancelRequest(Model):
+    """`unattended`: only if no person has to finish it by hand."""
+
     by: str = Field(min_length=1)
     reason: str = Field(min_length=1)
+    unattended: bool = False
 
 
 class Event(Model):

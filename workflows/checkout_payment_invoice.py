@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
     from commerce.order import CustomerKind, Order, content, differences
     from commerce.totals import amount_due, captured, gross_total, is_on_account, mismatches
     from workflows.checkout_payment import CheckoutPayment
+    from workflows.names import NEEDS_A_PERSON, TOO_LATE
     from workflows.parking import Problem, Stopped
     from workflows.profiles import swift_step
     from workflows.running import may_still_come
@@ -394,7 +395,10 @@ class CheckoutPaymentInvoice(CheckoutPayment):
     @cancel.validator
     def _may_cancel(self, request: CancelRequest) -> None:
         if self._stage is Stage.COMPLETED:
-            raise ApplicationError("the order is with fulfillment already; cancel it there", type="TooLate")
+            raise ApplicationError("the order is with fulfillment already; cancel it there", type=TOO_LATE)
+        by_hand = self._left_to_a_person() if request.unattended and self._stop is None else ""
+        if by_hand:
+            raise ApplicationError(f"a person would have to finish it: {by_hand}", type=NEEDS_A_PERSON)
 
     @workflow.signal
     def hint(self, what: str, reading: Reading | None = None) -> None:

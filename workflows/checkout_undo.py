@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         Undone,
     )
     from commerce.payment import Collected, as_collected
+    from commerce.totals import is_on_account
     from workflows.checkout_state import CheckoutState
     from workflows.late_payment import LatePayment
     from workflows.names import ORDER_NUMBER, STORE, late_payment_id
@@ -68,6 +69,14 @@ class CheckoutUndo(CheckoutState):
         template = "replaced" if self._replaced_by else "cancelled"
         await self._tell(template, self._order.total, f"order.{stop.stage.value}", data)
         return await self._close(stop.stage, undone=tuple(undone))
+
+    def _left_to_a_person(self) -> str:
+        """What undoing the order now would leave to a person; empty when all of it goes back by itself."""
+        if self._stage is Stage.WRITING_BACK and not is_on_account(self._order):
+            return "the shop has invoiced the order, or is about to, and needs a credit memo"
+        if as_collected(self._order):
+            return "its money was taken by the shop's own gateway, and can go back only there"
+        return ""
 
     async def _undo_entry(self, reason: str) -> Undone | None:
         """Cancel the receivable; money that is in it goes back, and the ERP hears of it."""

@@ -6,6 +6,8 @@ WORKFLOW_QUEUE = "holdfast"
 CONTROL_QUEUE = "control"
 RECONCILIATION_SCHEDULE = "reconciliation"
 NOTIFY = "notify"  # the system name of mail and portal messages
+# Why a run refuses a cancellation.
+TOO_LATE, NEEDS_A_PERSON = "too-late", "needs-a-person"
 
 ORDER_NUMBER = SearchAttributeKey.for_keyword("OrderNumber")
 STORE = SearchAttributeKey.for_keyword("Store")

@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from commerce.totals import is_on_account
     from workflows.fulfillment_state import FulfillmentInput
     from workflows.fulfillment_steps import FulfillmentSteps
+    from workflows.names import TOO_LATE
     from workflows.parking import Problem, Skipped, Stopped, family_of, problem_of
     from workflows.profiles import swift_step
 
@@ -338,7 +339,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
             gone = self._state() is not State.CANCELLED
             raise ApplicationError(
                 "everything has left the house; take it back as a return" if gone else "it is cancelled already",
-                type="TooLate",
+                type=TOO_LATE,
             )
 
 

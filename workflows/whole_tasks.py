@@ -58,7 +58,12 @@ async def asked(ask: Callable[[], Awaitable[R]]) -> R:
         try:
             return await ask()
         except WorkflowQueryFailedError as err:
-            if NOT_NOW not in str(err):
+            if not is_not_now(err):
                 raise
         await asyncio.sleep(PAUSE)
     return await ask()
+
+
+def is_not_now(err: WorkflowQueryFailedError) -> bool:
+    """Whether the run was not asked, because its next task was waiting."""
+    return NOT_NOW in str(err)

@@ -92,6 +92,19 @@ async def test_an_ended_order_gets_its_answer_from_the_ledger(
     assert "expired" in cancelled.json()["error"]["message"]
 
 
+async def test_a_completed_order_is_not_cancelled_by_who_wants_no_person(
+    api: Served, ledger: Ledger, order: dict[str, Any]
+) -> None:
+    placed = Order.model_validate(order)
+    await ledger.keep_order(placed, f"checkout:{placed.key}")
+    view = OrderView(order_key=placed.key, store="de", number=placed.number, stage=Stage.COMPLETED, amount=placed.total)
+    await ledger.close_order(view, CheckoutResult(order_key=placed.key, outcome=Stage.COMPLETED), hand_over=False)
+    body = {"reason": "pressed cancel", "unattended": True}
+    refused = await api.post(f"/v1/orders/de/{placed.number}/cancel", body, PORTAL)
+    assert refused.status_code == 409
+    assert refused.json()["error"]["code"] == "needs-a-person"
+
+
 async def test_an_order_that_does_not_add_up_is_refused_with_every_difference(
     api: Served, order: dict[str, Any]
 ) -> None:

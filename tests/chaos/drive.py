@@ -14,7 +14,7 @@ from commerce.documents import CLOSED_STAGES, Stage
 from commerce.money import decimals_of
 from commerce.order import Order, PaymentState
 from tests.chaos.operator import LATE, Operator
-from tests.chaos.orders import PAY_BACK, After, Asked, Cancel, End, Portal
+from tests.chaos.orders import GATEWAY_REFUND, PAY_BACK, After, Asked, Cancel, End, Portal
 from tests.chaos.plan import Plan
 from tests.chaos.portal import IMPATIENT_SECONDS, Api, Buyers, Gone, Reply
 from tests.chaos.stage import BACK_WITHIN, Killer
@@ -22,7 +22,6 @@ from tests.chaos.systems import Refused, Systems
 from tests.chaos.trouble import Fault, Kill, Note, Outage, Trouble
 
 CLOSED = frozenset(stage.value for stage in CLOSED_STAGES)
-TOO_LATE = frozenset({Stage.WRITING_BACK.value, Stage.COMPLETED.value})
 LOOK_FIRST, LOOK_LONGEST = 0.5, 5.0  # seconds between two looks at an order
 
 
@@ -277,12 +276,18 @@ class Drive:
             raise Gone(course.key) from None
 
     async def _cancel(self, course: Course) -> None:
-        """A buyer who sees that the invoice is there sends the goods back instead: that is no part of the plan."""
+        """A buyer who is too late sends the goods back instead: that is no part of the plan.
+
+        The portal asks for no cancellation that a person must finish, but for the one that the plan's operator knows.
+        """
+        unattended = not any(step == GATEWAY_REFUND for step, _ in course.asked.decides)
         while True:
             found = await self._api.order(course.key)
-            if found is not None and found["stage"] in TOO_LATE:
+            if found is not None and found["stage"] == Stage.COMPLETED.value:
                 return
-            reply = await self._api.cancel(course.key, "the buyer changed their mind") if found is not None else None
+            reply = None
+            if found is not None:
+                reply = await self._api.cancel(course.key, "the buyer changed their mind", unattended=unattended)
             if reply is not None and reply.status != 404:  # an order of the shop that no feed has brought yet
                 break
             await asyncio.sleep(LOOK_FIRST)

@@ -26,6 +26,7 @@ from commerce.order import Order, PaymentState
 
 # A store for portals only, whose payment links end within seconds (see stage.py).
 BRIEF = "brief"
+GATEWAY_REFUND = "refund at the shop's gateway"  # a step: a person does it there
 PAY_BACK = "pay back late payment"  # a step: JustOn refunds nothing by itself once an entry is canceled
 GAP_SECONDS, MOST_GAP_SECONDS = 0.6, 2.0  # between two orders: on average, and at most
 
@@ -189,7 +190,7 @@ def _gateway_cancelled(chance: random.Random, number: str, now: datetime) -> Ask
         order=order,
         end=End.AS_CANCELLED,
         cancel=Cancel.AT_ONCE,
-        decides=(("refund at the shop's gateway", "skip"),),
+        decides=((GATEWAY_REFUND, "skip"),),
     )
 
 

@@ -64,9 +64,10 @@ class Api:
         reply = await self.ask("GET", order_path(key))
         return reply.body if reply is not None and reply.status == 200 else None
 
-    async def cancel(self, key: str, reason: str) -> Reply | None:
+    async def cancel(self, key: str, reason: str, *, unattended: bool) -> Reply | None:
         """None: there is no answer other than "not now"."""
-        reply = await self.ask("POST", f"{order_path(key)}/cancel", json.dumps({"reason": reason}))
+        body = json.dumps({"reason": reason, "unattended": unattended})
+        reply = await self.ask("POST", f"{order_path(key)}/cancel", body)
         return reply if reply is not None and reply.status not in AWAY and reply.status < 500 else None
 
     async def parked(self) -> list[dict[str, Any]]:

@@ -79,8 +79,8 @@ class World:
         """The invoice run of this order alone."""
         await self.act("salesforce", "run-invoices", order=key)
 
-    async def cancel(self, key: str, reason: str = "changed my mind") -> OrderView:
-        request = CancelRequest(by="portal", reason=reason)
+    async def cancel(self, key: str, reason: str = "changed my mind", *, unattended: bool = False) -> OrderView:
+        request = CancelRequest(by="portal", reason=reason, unattended=unattended)
         view: OrderView = await self.run(key).execute_update(CheckoutPaymentInvoice.cancel, request)
 
         async def stopped() -> bool:

@@ -11,6 +11,7 @@ from temporalio.workflow import NondeterminismError
 from tests.histories.record import FOLDER, PATHS, file_of
 from worker import WORKFLOWS
 from workflows.converter import data_converter
+from workflows.whole_tasks import WholeTasks
 
 RECORDED = sorted(FOLDER.glob("*.json"))
 LARGEST_BYTES = 300_000
@@ -22,7 +23,7 @@ def _history(file: Path) -> WorkflowHistory:
 
 
 def _replayer() -> Replayer:
-    return Replayer(workflows=WORKFLOWS, data_converter=data_converter)
+    return Replayer(workflows=WORKFLOWS, data_converter=data_converter, workflow_runner=WholeTasks())
 
 
 def test_every_path_is_recorded_and_small() -> None:

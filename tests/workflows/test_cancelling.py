@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 
 from activities import steps
 from activities.notify.mail import Mailer
 from commerce.documents import CancelRequest, Stage
-from tests.flow.orders import portal_order
+from tests.flow.orders import gateway_payments, line, portal_order
 from tests.flow.world import Books, World
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
+from workflows.names import NEEDS_A_PERSON
 
 CANCELLED_MAIL = ["Ihre Bestellung … wurde storniert"]
 UNDONE_BOOKS: Books = {
@@ -103,6 +106,45 @@ async def test_what_the_shop_has_invoiced_is_left_to_a_person(world: World) -> N
     assert books["invoices"] == ["Canceled 9984 EUR"]
     assert books["refunds"] == ["Paid out 9984 EUR"]
     assert books["mails"] == CANCELLED_MAIL
+
+
+async def test_who_wants_no_person_is_refused_once_the_shop_has_the_invoice(world: World) -> None:
+    key = await world.place_in_shop()
+    await world.link_of(key)
+    async with world.faults("mail", {"kind": "down"}):
+        await world.pay(key)
+        await world.reaches(key, Stage.WRITING_BACK, bill=True)
+        await world.is_at(key, "notify.customer")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await world.cancel(key, unattended=True)
+    assert isinstance(refused.value.cause, ApplicationError)
+    assert refused.value.cause.type == NEEDS_A_PERSON
+    assert "needs a credit memo" in str(refused.value.cause)
+    assert (await world.ends(key)).outcome is Stage.COMPLETED
+
+
+async def test_who_wants_no_person_is_refused_where_the_gateway_has_the_money(world: World) -> None:
+    order = portal_order(lines=[line("1", "HF-9999")], payments=gateway_payments("100.24"))
+    await world.place(order)
+    await world.parks(order.key)
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await world.cancel(order.key, unattended=True)
+    assert "the shop's own gateway" in str(refused.value.cause)
+    await world.cancel(order.key)
+    case = await world.parks(order.key, step="refund at the shop's gateway")
+    assert (await world.cancel(order.key, unattended=True)).cancel_requested, "it is asked for already"
+    await world.decide(case, "skip", "refund re_1")
+    assert (await world.ends(order.key)).outcome is Stage.CANCELLED
+
+
+async def test_what_goes_back_by_itself_is_cancelled_without_a_person(world: World) -> None:
+    order = portal_order()
+    await world.place(order)
+    await world.pay(order.key)
+    await world.is_billed(order.key)
+    await world.cancel(order.key, unattended=True)
+    assert (await world.ends(order.key)).outcome is Stage.CANCELLED
+    assert await world.books(order.key) == UNDONE_BOOKS
 
 
 async def test_a_parked_order_can_be_cancelled_and_its_case_closes(world: World) -> None:

@@ -15,6 +15,7 @@ from activities.magento.client import Filter, MagentoClient
 from activities.magento.comments import HISTORY, OrderComments, mentions, note_with
 from activities.magento.fields import Unmappable, money, number, rows, text, whole
 from activities.magento.mapping import comment_body, invoice_body, known_currency, stamp_body
+from activities.magento.orders import meant_order, order_id
 from activities.roles import AnnouncePayment, CancelShopOrder, Storefront, WriteInvoice, WriteReferences
 from activities.steps import step
 from activities.turns import Memory, Turns
@@ -64,7 +65,11 @@ class MagentoActivities(Storefront):
             )
         said = self._settings.announce_text.format(amount=task.amount, link=task.link)
         body = comment_body(
-            self._id(task, tried), said, self._pending_status(order), on_front=True, told=self._settings.announce_mail
+            order_id(self._client, task.shop_id, tried),
+            said,
+            self._pending_status(order),
+            on_front=True,
+            told=self._settings.announce_mail,
         )
         await self._comments.write(
             task.shop_id, task.order_key, body, f"announce:{task.order_key}:{task.link}", looked_at, tried
@@ -114,7 +119,7 @@ class MagentoActivities(Storefront):
             return nothing.model_copy(update={"status": "nothing to write"})
         stamped = self._stamped(task, order, tried)
         if not stamped:
-            body = stamp_body(self._id(task, tried), text(order, "increment_id"), task.erp_number)
+            body = stamp_body(order_id(self._client, task.shop_id, tried), text(order, "increment_id"), task.erp_number)
             await self._client.post("orders", body, tried=tried, order_key=task.order_key)
             order = await self._order(task, tried, HISTORY)
             self._written(order if self._stamped(task, order, tried) else None, tried)
@@ -124,7 +129,7 @@ class MagentoActivities(Storefront):
         said = self._settings.references_text.format(
             erp_number=task.erp_number or "-", invoice_number=task.invoice_number or "-"
         )
-        body = comment_body(self._id(task, tried), said, text(order, "status"), on_front=False)
+        body = comment_body(order_id(self._client, task.shop_id, tried), said, text(order, "status"), on_front=False)
         await self._comments.write(
             task.shop_id, task.order_key, body, f"references:{task.order_key}:{':'.join(numbers)}", looked_at, tried
         )
@@ -169,18 +174,14 @@ class MagentoActivities(Storefront):
     # ---- what is there -----------------------------------------------------------------------------------------------
 
     async def _order(self, task: AnyTask, tried: str, detail: str) -> dict[str, Any]:
-        """The shop's order, checked to be the one that is meant."""
-        self._id(task, tried)
-        order = await self._client.get(
-            "orders/{id}", tried=tried, fields=f"{_ORDER},{detail}", order_key=task.order_key, id=task.shop_id
+        return await meant_order(
+            self._client,
+            shop_id=task.shop_id,
+            number=task.number,
+            order_key=task.order_key,
+            fields=f"{_ORDER},{detail}",
+            tried=tried,
         )
-        if text(order, "increment_id") != task.number:
-            raise self._ask(
-                tried,
-                f"the order with id {task.shop_id} has the number {text(order, 'increment_id')}, not {task.number}",
-                "find out which order is meant before anything is written",
-            )
-        return order
 
     async def _invoices(self, task: AnyTask, tried: str) -> list[dict[str, Any]]:
         """All invoices of the order with their comments."""
@@ -283,18 +284,6 @@ class MagentoActivities(Storefront):
         return there == task.erp_number or not task.erp_number
 
     # ---- words -------------------------------------------------------------------------------------------------------
-
-    def _id(self, task: AnyTask, tried: str) -> int:
-        found = whole(task.shop_id)
-        if found is None:
-            raise SystemFailure(
-                Family.BUG,
-                tried,
-                f"{task.shop_id!r} is not an order id of the shop",
-                system=self._system,
-                do_next="report this; the order did not come from this shop",
-            )
-        return found
 
     def _pending_status(self, order: Mapping[str, Any]) -> str:
         """The status that says payment is pending, where it belongs to the order's state; else the present one."""

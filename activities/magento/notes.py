@@ -9,8 +9,9 @@ from activities.fulfillment import NoteGoods, ShopNotes
 from activities.goods_notes import note_text
 from activities.magento.client import MagentoClient
 from activities.magento.comments import HISTORY, OrderComments, note_with
-from activities.magento.fields import text, whole
+from activities.magento.fields import text
 from activities.magento.mapping import comment_body
+from activities.magento.orders import meant_order, order_id
 from activities.steps import step
 from activities.turns import Memory, Turns
 from commerce.documents import Document, DocumentKind
@@ -33,16 +34,20 @@ class MagentoNotes(ShopNotes):
         tried = f"note {task.key} on order {task.order.key} in the shop"
         looked_at = self._turns.now()
         known = (task.key, *(track.number for track in task.tracks))
-        order, order_id = await self._order(task, tried)
+        order = await self._order(task, tried)
         note = note_with(order, *known)
         adopted = note is not None
         if note is None:
             body = comment_body(
-                order_id, note_text(task), text(order, "status"), on_front=task.visible, told=task.mailed
+                order_id(self._client, task.order.shop_id, tried),
+                note_text(task),
+                text(order, "status"),
+                on_front=task.visible,
+                told=task.mailed,
             )
             key = f"goods:{task.order.key}:{':'.join(known)}"
             await self._comments.write(task.order.shop_id, task.order.key, body, key, looked_at, tried)
-            order, _ = await self._order(task, tried)
+            order = await self._order(task, tried)
             note = note_with(order, *known)
         if note is None:
             raise SystemFailure(
@@ -62,29 +67,12 @@ class MagentoNotes(ShopNotes):
             adopted=adopted,
         )
 
-    async def _order(self, task: NoteGoods, tried: str) -> tuple[dict[str, Any], int]:
-        order_id = whole(task.order.shop_id)
-        if order_id is None:
-            raise SystemFailure(
-                Family.BUG,
-                tried,
-                f"{task.order.shop_id!r} is not an order id of the shop",
-                system=self._system,
-                do_next="report this; the order did not come from this shop",
-            )
-        order = await self._client.get(
-            "orders/{id}",
-            tried=tried,
-            fields=f"entity_id,increment_id,status,{HISTORY}",
+    async def _order(self, task: NoteGoods, tried: str) -> dict[str, Any]:
+        return await meant_order(
+            self._client,
+            shop_id=task.order.shop_id,
+            number=task.order.number,
             order_key=task.order.key,
-            id=task.order.shop_id,
+            fields=f"entity_id,increment_id,status,{HISTORY}",
+            tried=tried,
         )
-        if text(order, "increment_id") != task.order.number:
-            raise SystemFailure(
-                Family.NEEDS_PERSON,
-                tried,
-                f"the order with id {order_id} has the number {text(order, 'increment_id')}, not {task.order.number}",
-                system=self._system,
-                do_next="find out which order is meant before anything is written",
-            )
-        return order, order_id

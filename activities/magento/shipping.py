@@ -25,6 +25,7 @@ from activities.magento.client import Filter, MagentoClient
 from activities.magento.comments import mentions
 from activities.magento.fields import flag, money, number, rows, text, whole
 from activities.magento.mapping import COMMENT, known_currency
+from activities.magento.orders import meant_order
 from activities.magento.rows import NotOneRow, bundles_of, held, item_of, priced_rows, said, sent_rows
 from activities.steps import step
 from activities.turns import Memory, Turns
@@ -172,24 +173,14 @@ class MagentoShipping(ShopFulfillment):
     # ---- what is there -----------------------------------------------------------------------------------------------
 
     async def _order(self, task: AnyTask, tried: str) -> dict[str, Any]:
-        if whole(task.shop_id) is None:
-            raise SystemFailure(
-                Family.BUG,
-                tried,
-                f"{task.shop_id!r} is not an order id of the shop",
-                system=self._system,
-                do_next="report this; the order did not come from this shop",
-            )
-        order = await self._client.get(
-            "orders/{id}", tried=tried, fields=_ORDER, order_key=task.order_key, id=task.shop_id
+        return await meant_order(
+            self._client,
+            shop_id=task.shop_id,
+            number=task.number,
+            order_key=task.order_key,
+            fields=_ORDER,
+            tried=tried,
         )
-        if text(order, "increment_id") != task.number:
-            raise self._ask(
-                tried,
-                f"the order with id {task.shop_id} has the number {text(order, 'increment_id')}, not {task.number}",
-                "find out which order is meant before anything is written",
-            )
-        return order
 
     async def _documents(self, kind: str, fields: str, task: AnyTask, tried: str) -> list[dict[str, Any]]:
         """All of the order's shipments or invoices with their comments."""

@@ -16,7 +16,8 @@ from api.errors import ErrorAnswer, Refusal
 from api.orders import Reason
 from api.standing import EndpointList, standing
 from commerce.model import Model, UtcDatetime
-from workflows.endpoint_watch import EndpointWatch, Pause, Resume
+from workflows.endpoint_messages import Pause, Resume
+from workflows.endpoint_watch import EndpointWatch
 
 router = APIRouter(tags=["systems"])
 WITHIN = timedelta(seconds=10)

@@ -21,7 +21,8 @@ from commerce.order import Order
 from commerce.reconciliation_report import Report
 from workflows.change_feed import ChangeFeed, FeedInput
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
-from workflows.endpoint_watch import CallsSpent, EndpointInput, EndpointWatch
+from workflows.endpoint_messages import CallsSpent, EndpointInput
+from workflows.endpoint_watch import EndpointWatch
 from workflows.fulfillment_state import FulfillmentInput
 from workflows.late_payment import LatePayment
 from workflows.names import (

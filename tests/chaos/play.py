@@ -22,19 +22,8 @@ from commerce.order import PaymentState
 from engine.stack import Stack
 from tests.chaos import plan as plans
 from tests.chaos.drive import Course, Drive
-from tests.chaos.judge import (
-    FOREVER,
-    GOODS,
-    SHOP_ORDER,
-    SHOP_PAYMENT,
-    Evidence,
-    Finding,
-    Kept,
-    Run,
-    Wanted,
-    judge,
-    money,
-)
+from tests.chaos.evidence import FOREVER, GOODS, SHOP_ORDER, SHOP_PAYMENT, Evidence, Finding, Kept, Run, Wanted
+from tests.chaos.judge import judge, money
 from tests.chaos.orders import After, End
 from tests.chaos.portal import Api, Buyers
 from tests.chaos.stage import Killer, standing

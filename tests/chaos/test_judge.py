@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cli.demo.books import Books
-from tests.chaos.judge import Evidence, Finding, Kept, Run, Wanted, judge
+from tests.chaos.evidence import Evidence, Finding, Kept, Run, Wanted
+from tests.chaos.judge import judge
 
 KEY, CANCELLED = "de:1001", "de:1002"
 Lists = dict[tuple[str, str], list[dict[str, Any]]]

@@ -25,7 +25,8 @@ from tests.flow.orders import gateway_payments, line, on_account, portal_order
 from tests.flow.stand import standing
 from tests.flow.test_goods import WITHIN, bought, decide, deliver, goods, parked, shipments, written
 from tests.flow.world import World
-from workflows.endpoint_watch import EndpointView, EndpointWatch
+from workflows.endpoint_messages import EndpointView
+from workflows.endpoint_watch import EndpointWatch
 from workflows.order_fulfillment_tracking import OrderFulfillmentTracking
 
 FOLDER = Path(__file__).parent

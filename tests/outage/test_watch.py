@@ -15,7 +15,8 @@ from tests.flow.orders import portal_order
 from tests.flow.stand import messages
 from tests.flow.steps_of_checkout import UNDISTURBED
 from tests.flow.world import World
-from workflows.endpoint_watch import EndpointWatch, Pause, Resume
+from workflows.endpoint_messages import Pause, Resume
+from workflows.endpoint_watch import EndpointWatch
 
 # Calls that a probe makes: the org's list of resources, with a new session where the old one is gone.
 PROBE = re.compile(r"^/services/(data/v[\d.]+/?|oauth2/token)$")

@@ -5,7 +5,8 @@ from tests.flow.orders import portal_order
 from tests.flow.stand import Stand
 from tests.flow.world import World
 from tests.outage.test_watch import becomes
-from workflows.endpoint_watch import EndpointWatch, Pause, Resume
+from workflows.endpoint_messages import Pause, Resume
+from workflows.endpoint_watch import EndpointWatch
 from workflows.names import endpoint_id
 
 PATIENCE = 90.0

@@ -11,7 +11,8 @@ from tests.flow.stand import messages
 from tests.flow.world import World
 from tests.outage.test_watch import becomes
 from tests.windows.conftest import OPENS
-from workflows.endpoint_watch import EndpointWatch, Pause, Resume
+from workflows.endpoint_messages import Pause, Resume
+from workflows.endpoint_watch import EndpointWatch
 
 PATIENCE = 90.0
 

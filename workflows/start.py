@@ -16,9 +16,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.changes import LatePaymentInput, Reading, RunRefused
 from activities.fulfillment import FulfillmentView
-from commerce.documents import CheckoutResult, OrderView
+from commerce.documents import CheckoutResult, OrderView, Stage
 from commerce.order import Order
 from commerce.reconciliation_report import Report
+from commerce.totals import amount_due
 from workflows.change_feed import ChangeFeed, FeedInput
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
 from workflows.endpoint_messages import CallsSpent, EndpointInput
@@ -31,6 +32,7 @@ from workflows.names import (
     ORDER_NUMBER,
     STAGE,
     STORE,
+    WAITING_ON,
     WORKFLOW_QUEUE,
     checkout_id,
     endpoint_id,
@@ -239,9 +241,12 @@ def _attributes(order: Order) -> TypedSearchAttributes:
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(ORDER_NUMBER, order.number),
         SearchAttributePair(STORE, order.store),
-        SearchAttributePair(STAGE, "received"),
         SearchAttributePair(NEEDS_PERSON, False),
     ]
+    if amount_due(order):  # it rests with the buyer first; said with the start, that costs no action of its own
+        pairs += (SearchAttributePair(STAGE, Stage.AWAITING_PAYMENT.value), SearchAttributePair(WAITING_ON, "buyer"))
+    else:
+        pairs.append(SearchAttributePair(STAGE, Stage.RECEIVED.value))
     if customer:
         pairs.append(SearchAttributePair(CUSTOMER_NUMBER, customer))
     return TypedSearchAttributes(pairs)

@@ -62,6 +62,10 @@ class Runs(Protocol):
 
     async def start_fulfillment(self, order_key: str) -> None: ...
 
+    async def wake_goods(self, order_key: str, what: str, reading: Reading | None = None) -> None:
+        """Tell the run of the order's goods, which begins again where it has ended."""
+        ...
+
 
 class FeedActivities(Feeds):
     def __init__(
@@ -266,7 +270,7 @@ class FeedActivities(Feeds):
             if await self._runs.hint(change.order_key, "shop-canceled", change.reading):
                 return
             if not await self._runs.hint_goods(change.order_key, "shop-canceled", change.reading):
-                await self._cancelled_too_late(source, change)
+                await self._cancelled_after_checkout(source, change)
             return
         known = await self._ledger.order(change.order_key)
         if change.order is not None and known is None:
@@ -284,13 +288,18 @@ class FeedActivities(Feeds):
             await self._runs.start_fulfillment(order_key)
             await self._runs.hint_goods(order_key, "shop-lines")  # where another one has begun it meanwhile
 
-    async def _cancelled_too_late(self, source: Source, change: Change) -> None:
-        """No run is left to undo the order: where its documents stand, a person must hear of it."""
+    async def _cancelled_after_checkout(self, source: Source, change: Change) -> None:
+        """The goods of a completed order are followed again, and what is open of them is cancelled. Where no run is
+        left to undo the order and its documents stand, a person must hear of it.
+        """
         known = await self._ledger.order(change.order_key)
-        if known is not None and known.stage in ("", Stage.COMPLETED.value):
-            ended = known.stage or "without a result"
+        if known is not None and known.stage == Stage.COMPLETED.value:
+            await self._runs.wake_goods(change.order_key, "shop-canceled", change.reading)
+        elif known is not None and not known.stage:
             by = f" and replaced by order {change.reading.replaced_by}" if change.reading is not None else ""
-            reason = f"cancelled in the shop{by}, but its checkout has ended ({ended}): undo its documents by hand"
+            reason = (
+                f"cancelled in the shop{by}, but its checkout has ended without a result: undo its documents by hand"
+            )
             await self._quarantine(source, change, reason)
 
     async def _quarantine(self, source: Source, change: Change, reason: str) -> None:

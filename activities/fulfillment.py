@@ -284,6 +284,7 @@ class FulfillmentView(Model):
     timeline: tuple[Event, ...] = ()
     cases: tuple[Case, ...] = ()
     skipped: tuple[str, ...] = ()
+    asked: tuple[str, ...] = Field(default=(), description="What was asked for and is not carried out yet, and why")
     ended: bool = False
     reason: str = ""
 

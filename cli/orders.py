@@ -199,6 +199,8 @@ def _say_goods(goods: dict[str, Any] | None, screen: Screen) -> None:
     if goods is None:
         return
     screen.say(f"Goods: {goods['state']}", "bold")
+    for asked in goods["asked"]:
+        screen.say(f"  asked for: {asked}")
     for event in goods["timeline"]:
         screen.say(f"  {moment(event['at']):%Y-%m-%d %H:%M:%S}  {event['kind']:<7}  {event['text']}")
     for line in goods["lines"]:

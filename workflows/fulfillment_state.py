@@ -9,6 +9,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.fulfillment import (
+        FulfillmentControl,
         FulfillmentPlan,
         FulfillmentView,
         ParcelNews,
@@ -67,6 +68,7 @@ class FulfillmentState(ParkingWorkflow):
         self._input = given
         self._reading = so_far.reading
         self._written = dict(so_far.written)  # by shipment: the tracks that the shop has
+        self._services_due = False  # the shop is asked to invoice what is never shipped
         self._left_out = set(so_far.left_out)  # shipments, and the invoice beside them, kept out by a person
         self._entries = so_far.entries
         self._news = dict(so_far.news)  # by tracking number
@@ -85,7 +87,10 @@ class FulfillmentState(ParkingWorkflow):
         self._to_cancel: list[CancelRequest] = []
         self._beside: list[asyncio.Task[None]] = []
         self._keeping = asyncio.Lock()
+        self._at_erp = asyncio.Lock()
+        self._under_way: dict[str, asyncio.Task[None]] = {}  # cancellations that are being carried out, by who asked
         self._kept: Fulfillment | None = None  # the reading that the ledger's view shows
+        self._followed: Fulfillment | None = None  # the reading that shop, customer and portal are brought to
         # The first look needs no hint: what happened before the run began told nobody.
         self._hints = {"fulfillment": 1, "parcel": 1}
         self._hints_heard: dict[str, int] = {}
@@ -93,6 +98,7 @@ class FulfillmentState(ParkingWorkflow):
         self._from_feed: tuple[int, datetime, Fulfillment] | None = None
         self._disputed = set(so_far.disputed)  # what the shop cancelled too late, as it was said to a person
         self._shop_knows = False  # what is cancelled was cancelled in the shop
+        self._idle = False  # nothing is to be done until there is news
         self._shown: tuple[str, str] = ("", "")
         self._reason = ""
 
@@ -126,7 +132,11 @@ class FulfillmentState(ParkingWorkflow):
         if self._reading is None or not self._in_shop() or not is_on_account(self._order):
             return False
         number = self._reading.number
-        return number not in self._left_out and all(each.key != number for each in self._documents)
+        return (
+            not self._services_due
+            and number not in self._left_out
+            and all(each.key != number for each in self._documents)
+        )
 
     def _cancellable(self, line: LineProgress) -> Decimal:
         """Services too, until the first goods have left: then their invoice is due, and the ERP counts them as done."""
@@ -146,11 +156,20 @@ class FulfillmentState(ParkingWorkflow):
             return f"transfer {moving[0].number} from {moving[0].source}"
         return "goods" if state is State.BACK_ORDERED else "warehouse"
 
+    def _asked(self) -> tuple[str, ...]:
+        """What was asked for and is not carried out yet, in words."""
+        return ()
+
     def _in_shop(self) -> bool:
         return bool(self._order.shop_id) and bool(self._need_plan().storefront)
 
     def _unheard(self, *what: str) -> bool:
         return any(self._hints.get(kind, 0) > self._hints_heard.get(kind, 0) for kind in what)
+
+    def _has_news(self) -> bool:
+        """Also what was read beside the run's own way, once that is done with the ERP."""
+        beside = self._reading is not self._followed and not self._at_erp.locked()
+        return beside or self._unheard("fulfillment", "parcel")
 
     def _heard(self, what: str) -> None:
         self._hints_heard[what] = self._hints.get(what, 0)
@@ -196,6 +215,28 @@ class FulfillmentState(ParkingWorkflow):
             delivered_at=news.at if news and news.delivered else None,
         )
 
+    # ---- what everybody can read -------------------------------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        """The ledger's lists are as fresh as the last change. One at a time: an older view never comes last."""
+        async with self._keeping:
+            view = self.view()
+            self._kept = self._reading
+            self._show(view.state.value, view.waiting_on)
+            await self._control(FulfillmentControl.keep, view, f"keep {self._key}")
+
+    def _keep_beside(self) -> None:
+        self._kept = self._reading
+        self._beside = [*(task for task in self._beside if not task.done()), self._begin_beside(self._keep())]
+
+    def _show(self, state: str, waiting_on: str) -> None:
+        if (state, waiting_on) != self._shown:
+            self._shown = (state, waiting_on)
+            self._waiting_on = waiting_on
+            waiting = f", waiting for {waiting_on}" if waiting_on else ""
+            workflow.set_current_details(f"**{state}**{waiting}")
+            self._publish()
+
     @workflow.query
     def view(self) -> FulfillmentView:
         shipments = self._reading.shipments if self._reading is not None else ()
@@ -226,5 +267,6 @@ class FulfillmentState(ParkingWorkflow):
             timeline=tuple(self._timeline),
             cases=tuple(case for case in self._cases.values() if case.id not in self._decisions),
             skipped=tuple(self._skipped),
+            asked=self._asked(),
             reason=self._reason,
         )

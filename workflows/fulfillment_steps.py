@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from activities.roles import Notify, TellPortal
     from commerce.documents import Decision
-    from commerce.fulfillment import Fulfillment, LineProgress, Portion, Shipment, State
+    from commerce.fulfillment import LineProgress, Portion, Shipment, State
     from commerce.goods import goods
     from commerce.quantities import QuantityLedger
     from workflows.fulfillment_cancel import FulfillmentCancel
@@ -44,6 +44,7 @@ class FulfillmentSteps(FulfillmentCancel):
             self._hints["shop-lines"] = self._hints.get("shop-lines", 0) + 1
         if not self._timeline:
             self._note("heard", f"taken up from checkout, sales order {taken_up.erp_number}")
+        self._carry_out_cancellations()  # asked for before there was an order to cancel
 
     def _ended(self) -> bool:
         if self._reading is None or any(not task.done() for task in self._beside):
@@ -56,7 +57,8 @@ class FulfillmentSteps(FulfillmentCancel):
         last = max(shipment.dispatched_at or self._reading.changed_at for shipment in self._reading.dispatched())
         return workflow.now() >= last + timedelta(days=self._goods_plan.delivery_days)
 
-    async def _close(self) -> FulfillmentView:
+    async def _close(self) -> FulfillmentView | None:
+        """None where news came meanwhile: then the run goes on."""
         state = self._state()
         self._reason = {
             State.CANCELLED: "everything that was open was cancelled",
@@ -68,6 +70,10 @@ class FulfillmentSteps(FulfillmentCancel):
             await self._control(FulfillmentControl.keep, view, f"keep {self._key}")
         self._show(view.state.value, "")
         await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._has_news() or not self._ended():
+            self._reason = ""
+            self._note("heard", "news came while the run ended: it goes on")
+            return None
         return view
 
     def _leave_for_a_new_run(self) -> None:
@@ -104,17 +110,6 @@ class FulfillmentSteps(FulfillmentCancel):
         )
 
     # ---- following ---------------------------------------------------------------------------------------------------
-
-    def _take(self, reading: Fulfillment) -> None:
-        before = self._state()
-        earlier = {shipment.number for shipment in self._reading.dispatched()} if self._reading else set()
-        self._reading = reading
-        for shipment in reading.dispatched():
-            if shipment.number not in earlier:
-                by = f" by {shipment.carrier}" if shipment.carrier else ""
-                self._note("heard", f"shipment {shipment.number} left {shipment.source or 'the warehouse'}{by}")
-        if self._state() is not before:
-            self._note("heard", f"the goods are {self._state().value}")
 
     def _hear_of_parcels(self, shipment: Shipment, news: tuple[ParcelNews, ...]) -> None:
         for parcel in news:
@@ -256,22 +251,12 @@ class FulfillmentSteps(FulfillmentCancel):
             self._known_numbers |= new
             self._hints["parcel"] = self._hints.get("parcel", 0) + 1
 
-    async def _keep(self) -> None:
-        """The ledger's lists are as fresh as the last change. One at a time: an older view never comes last."""
-        async with self._keeping:
-            view = self.view()
-            self._kept = self._reading
-            self._show(view.state.value, view.waiting_on)
-            await self._control(FulfillmentControl.keep, view, f"keep {self._key}")
-
-    def _keep_beside(self) -> None:
-        self._kept = self._reading
-        self._beside = [*(task for task in self._beside if not task.done()), self._begin_beside(self._keep())]
-
     def _rests(self, system: str) -> None:
-        """What the ERP has told is shown while a system is waited for, such as goods that the shop was not told of."""
+        """What the ERP has told is shown while a system is waited for, such as goods that the shop was not told of; and
+        what was asked for and waits.
+        """
         super()._rests(system)
-        if self._kept is not self._reading:
+        if self._kept is not self._reading or self._asked_to_cancel():
             self._keep_beside()
 
     async def _park(self, step: str, problem: Problem, *, may_skip: bool, family: str) -> Decision:
@@ -284,11 +269,3 @@ class FulfillmentSteps(FulfillmentCancel):
             raise
         self._keep_beside()
         return decision
-
-    def _show(self, state: str, waiting_on: str) -> None:
-        if (state, waiting_on) != self._shown:
-            self._shown = (state, waiting_on)
-            self._waiting_on = waiting_on
-            waiting = f", waiting for {waiting_on}" if waiting_on else ""
-            workflow.set_current_details(f"**{state}**{waiting}")
-            self._publish()

@@ -21,7 +21,6 @@ with workflow.unsafe.imports_passed_through():
         ErpFulfillment,
         FulfillmentView,
         InvoiceShipped,
-        LookAtFulfillment,
         LookAtParcels,
         RequestTransfer,
         ShopFulfillment,
@@ -29,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from commerce.documents import CancelRequest
     from commerce.failures import Family
-    from commerce.fulfillment import ZERO, Fulfillment, Portion, Shipment, State, Transfer, problems
+    from commerce.fulfillment import ZERO, Portion, Shipment, State, Transfer
     from commerce.quantities import Entry, Kind
     from commerce.totals import is_on_account
     from workflows.fulfillment_state import FulfillmentInput
@@ -53,8 +52,6 @@ class OrderFulfillmentTracking(FulfillmentSteps):
             await self._open()
             while True:
                 await self._read_erp()
-                await self._follow_shop_lines()
-                await self._cancel_what_was_asked()
                 self._follow_cancelled_lines()
                 await self._write_shipments()
                 await self._invoice_what_never_ships()
@@ -63,8 +60,10 @@ class OrderFulfillmentTracking(FulfillmentSteps):
                 await self._tell()
                 await self._tell_shop()
                 await self._keep()
-                if self._ended():
-                    return await self._close()
+                if self._ended() and not self._has_news():
+                    view = await self._close()
+                    if view is not None:
+                        return view
                 await self._wait_for_news()
                 self._leave_for_a_new_run()
         except (Stopped, asyncio.CancelledError):  # in the engine alone: nothing else stops the goods of an order
@@ -78,38 +77,6 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     # ---- the steps, in order -----------------------------------------------------------------------------------------
-
-    async def _read_erp(self) -> None:
-        """One whole reading, checked in itself and against the one before.
-
-        Before anything is cancelled the ERP itself is asked: what left the house a moment ago may have told nobody yet.
-        """
-        if not self._unheard("fulfillment") and not self._asked_to_cancel():
-            return
-        told = self._as_told()
-        self._heard("fulfillment")  # before the look: what comes during it is looked at again
-        if told is not None and not self._asked_to_cancel():
-            self._take(told)
-            return
-
-        async def read() -> Fulfillment:
-            reading: Fulfillment = await self._do(
-                "look at fulfillment",
-                self._need_plan().erp,
-                ErpFulfillment.look_at_fulfillment,
-                lambda: LookAtFulfillment(order_key=self._key),
-            )
-            wrong = problems(self._reading, reading)
-            if wrong:
-                raise Problem(
-                    f"follow the goods of order {self._key}",
-                    "; ".join(wrong),
-                    "correct the ERP's documents and decide 'retry'; nothing was written to the shop",
-                    system=self._need_plan().erp,
-                )
-            return reading
-
-        self._take(await self._check("agree with the ERP", read))
 
     async def _write_shipments(self) -> None:
         """Each dispatched shipment into the shop, with its tracks; then, on account, its invoice. One at a time."""
@@ -184,6 +151,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         )
         if waits or not portions:
             return
+        self._services_due = True
         step = "invoice what is not shipped in the shop"
         if not await self._invoice_in_shop(step, number, portions, services=True):
             self._left_out.add(number)
@@ -217,10 +185,12 @@ class OrderFulfillmentTracking(FulfillmentSteps):
 
     async def _look_at_parcels(self) -> None:
         """What the carrier says of the parcels that are on their way."""
-        carrier = self._goods_plan.carrier
-        if not carrier or self._reading is None or not self._unheard("parcel"):
+        if not self._unheard("parcel"):
             return
         self._heard("parcel")
+        carrier = self._goods_plan.carrier
+        if not carrier or self._reading is None:
+            return
         for shipment in self._reading.dispatched():
             numbers = shipment.tracking_numbers()
             if not numbers or shipment.number in self._delivered:
@@ -261,11 +231,11 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         """Until a feed tells, a person decides, a promised day passes, or there was silence for long."""
         self._stop_if_asked()
         wait = self._next_look() - workflow.now()
+        self._idle = True
         try:
             await workflow.wait_condition(
                 lambda: (
-                    self._unheard("fulfillment", "parcel")
-                    or self._asked_to_cancel()
+                    self._has_news()
                     or self._continue_now()
                     or self._ended()  # what ran beside, such as a case about money, was all that was left
                 ),
@@ -275,6 +245,7 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         except TimeoutError:
             self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1
             self._hints["parcel"] = self._hints.get("parcel", 0) + 1
+        self._idle = False
 
     # ---- messages ----------------------------------------------------------------------------------------------------
 
@@ -291,11 +262,16 @@ class OrderFulfillmentTracking(FulfillmentSteps):
             self._hints["fulfillment"] = self._hints.get("fulfillment", 0) + 1
         if what == "shop-canceled":
             self._hear_of_shop_cancellation(reading)
+        self._carry_out_cancellations()
 
     @workflow.update
     async def cancel(self, request: CancelRequest) -> FulfillmentView:
+        """Answered once it is carried out, or once a case at the ERP must be decided before: `asked` says which."""
         self._ask_to_cancel(request)
-        await workflow.wait_condition(lambda: not self._asked_to_cancel() or bool(self._listed) or self._stopping())
+        self._carry_out_cancellations()
+        await workflow.wait_condition(
+            lambda: request not in self._to_cancel or self._case_at_erp() is not None or self._stopping()
+        )
         return self.view()
 
     @workflow.update

@@ -137,13 +137,17 @@ class EngineRuns:
             **signal,
         )
 
+    async def wake_goods(self, order_key: str, what: str, reading: Reading | None = None) -> None:
+        """Tell the run of an order's goods; it begins again where it has ended. `reading` comes from a feed alone."""
+        await self.start_fulfillment(order_key, start_signal="hint", start_signal_args=[what, reading])
+
     async def follow_goods(self, order_key: str) -> None:
         """Have an order's goods followed again: the ERP is read, and every shipment is looked for in the shop."""
-        await self.start_fulfillment(order_key, start_signal="hint", start_signal_args=["again"])
+        await self.wake_goods(order_key, "again")
 
     async def hint_goods(self, order_key: str, what: str, reading: Reading | None = None) -> bool:
-        """Tell the run of an order's goods: `fulfillment`, `parcel`, `again`, `shop-canceled`,
-        `shop-lines`. False: no run.
+        """Tell the run of an order's goods: `fulfillment`, `parcel`, `again`, `shop-canceled`, `shop-lines`. False: no
+        run.
 
         `reading` comes from a feed alone.
         """

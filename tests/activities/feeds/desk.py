@@ -64,6 +64,7 @@ class Engine:
     told: list[tuple[str, str]] = field(default_factory=list)
     late: list[LatePaymentInput] = field(default_factory=list)
     goods: list[str] = field(default_factory=list)
+    woken: list[tuple[str, str]] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
     breaks: Exception | None = None
     refuses: set[str] = field(default_factory=set)
@@ -89,6 +90,9 @@ class Engine:
 
     async def start_fulfillment(self, order_key: str) -> None:
         self.goods.append(order_key)
+
+    async def wake_goods(self, order_key: str, what: str, reading: Reading | None = None) -> None:
+        self.woken.append((order_key, what))
 
     def _may_break(self) -> None:
         if self.breaks is not None:

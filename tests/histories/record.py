@@ -264,6 +264,21 @@ async def goods_cancelled_in_part(world: World) -> AnyHandle:
     return await arrived(world, key)
 
 
+async def goods_cancelled_while_a_shipment_waits(world: World) -> AnyHandle:
+    key = await bought(world, ("HF-1001", 3))
+    refused = {"kind": "status", "status": 400, "match": {"method": "POST", "path": r"/order/\d+/ship$"}}
+    async with world.faults("magento", refused):
+        await ship(world, key, 1, tracking=f"HA-{key[3:]}")
+        case = await parked(world, key)
+        request = CancelRequest(by="portal", reason="one is enough")
+        await world.runs.goods(key).execute_update(OrderFulfillmentTracking.cancel, request)
+    await decide(world, case, DecisionKind.RETRY)
+    await goods(world, key, written(1), "the shipment is in the shop")
+    await decide(world, await parked(world, key), DecisionKind.SKIP)
+    await deliver(world, f"HA-{key[3:]}")
+    return await arrived(world, key)
+
+
 async def goods_while_the_erp_was_away(world: World) -> AnyHandle:
     key = await bought(world, ("HF-1001", 3))
     await ship(world, key, 1, tracking=f"H5-{key[3:]}")
@@ -373,6 +388,7 @@ PATHS: tuple[Callable[[World], Awaitable[AnyHandle]], ...] = (
     goods_shipped_and_delivered,
     goods_split_on_account,
     goods_cancelled_in_part,
+    goods_cancelled_while_a_shipment_waits,
     goods_while_the_erp_was_away,
     goods_changed_after_their_end,
     goods_followed_again,

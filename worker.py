@@ -221,7 +221,7 @@ async def run(
         for endpoint in watched:
             await runs.start_watch(endpoint)
             await runs.refresh_watch(endpoint)
-        reviver = asyncio.create_task(_keep_watched(runs, watched))
+        reviver = asyncio.create_task(_keep_watched(runs, watched, [source.name for source in connected.sources]))
         stack.callback(reviver.cancel)
         taking_up = asyncio.create_task(HandOvers(ledger, runs.start_fulfillment).run())
         stack.callback(taking_up.cancel)
@@ -238,15 +238,17 @@ async def run(
         log.info("stopping: no new work is taken, work under way is finished")
 
 
-async def _keep_watched(runs: EngineRuns, endpoints: list[str]) -> None:
-    """A watch that somebody ended is started again: without it a queue that it held back would stay so."""
+async def _keep_watched(runs: EngineRuns, endpoints: list[str], sources: list[str]) -> None:
+    """What somebody ended is started again: a queue would stay held back, what changes would never be seen."""
     while True:
         await asyncio.sleep(REVIVE_EVERY)
-        for endpoint in endpoints:
-            try:
+        try:
+            for endpoint in endpoints:
                 await runs.start_watch(endpoint)
-            except RPCError as err:
-                log.warning("the watch of %s could not be started again: %s", endpoint, err)
+            for source in sources:
+                await runs.start_feed(source)
+        except RPCError as err:
+            log.warning("watches and feeds are not looked after now: %s", err)
 
 
 async def _release(runs: EngineRuns, book: EndpointBook, watch: EndpointActivities, endpoints: list[str]) -> None:

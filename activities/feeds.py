@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.changes import Change, Detailed, Feeds, Follow, LatePaymentInput, Reading, RunRefused, Source
 from activities.control import TellOperators
+from activities.feed_troubles import FeedTroubles
 from activities.gate import HELD, gate
 from activities.ledger.inbox import Inbox
 from activities.ledger.quarantine import QuarantineBook
@@ -81,6 +82,7 @@ class FeedActivities(Feeds):
         self._ledger = ledger
         self._quarantined = QuarantineBook(ledger.engine)
         self._inbox = Inbox(ledger.engine)
+        self._troubles = FeedTroubles(ledger)
         self._runs = runs
         self._sources = sources
         self._every = every
@@ -94,12 +96,10 @@ class FeedActivities(Feeds):
         source = self._sources.get(task.source)
         if source is None:
             known = ", ".join(sorted(self._sources)) or "none"
-            raise ApplicationError(
-                f"no source {task.source} is configured (there are: {known}); configure its system again, or terminate "
-                f"this workflow",
-                type="NotConfigured",
-            )
-        async with _beating():
+            reason, remedy = f"no source {task.source} is configured (there are: {known})", "configure its system again"
+            await self._troubles.not_configured(task.source, reason, f"{remedy}, or terminate feed:{task.source}")
+            raise ApplicationError(f"{reason}; {remedy}, or terminate this workflow", type="NotConfigured")
+        async with _beating(), self._troubles.noted(source):
             return await self._follow(source)
 
     async def _follow(self, source: Source) -> int:
@@ -114,6 +114,7 @@ class FeedActivities(Feeds):
                     passed += await self._drain_inbox(source)
                 if clock() >= sweep_at:
                     passed += await self._sweep(source)
+                    await self._troubles.swept(source)
                     if await self._inbox.is_untold(source.system):
                         await self._tell_of_quarantine(source)
                     pause = self._pace(source)
@@ -124,7 +125,7 @@ class FeedActivities(Feeds):
                     await _rest(HELD_PAUSE)
                     continue
                 if failure.family not in _PASSING:
-                    raise  # the engine retries the activity and shows why it does not get on
+                    raise  # noted for people; the engine retries the activity
                 pause = min(max(pause, 0.5) * 2, LONGEST_PAUSE)
                 if failure.retry_after is not None:
                     pause = max(pause, float(min(failure.retry_after, 3600)))
@@ -175,6 +176,7 @@ class FeedActivities(Feeds):
                 if failure.family in _PASSING:
                     raise
                 activity.logger.warning("notification %s waits: %s", notification.id, failure)
+                await self._troubles.notification_refused(source, failure)
         return passed
 
     async def _hear(self, source: Source, notification: Notification) -> int | None:

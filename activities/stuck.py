@@ -2,7 +2,8 @@
 
 A run whose task fails again and again stays open and says nothing by itself; the engine names it in the search
 attribute `TemporalReportedProblems`. A run that was ended in the engine leaves its order to nobody.
-Every worker looks; what is noted and told is in the ledger, so that it is noted and told once.
+Every worker looks; what is noted and told is in the ledger, so that it is noted and told once. A feed that cannot
+read notes that by itself (`activities.feeds`), and is told from here.
 """
 
 import asyncio
@@ -74,7 +75,8 @@ class StuckRuns:
             outcome = await self._outcome(run)
             if outcome:
                 await self._book.over(run, outcome)
-        known = {(run.run_id, run.kind) for run in noted}
+        dismissed = await self._book.dismissed(datetime.now(UTC) - 2 * _LOOK_BACK)
+        known = {(run.run_id, run.kind) for run in noted} | dismissed
         async for found in self._failing(known):
             await self._book.keep([found])
         async for found in self._ended(known):
@@ -116,7 +118,9 @@ class StuckRuns:
         return latest is not None
 
     async def _outcome(self, run: StuckRun) -> str:
-        """How a stuck run came to be over; empty while it is stuck."""
+        """How a stuck run came to be over; empty while it is stuck. A feed says itself that it reads again."""
+        if run.kind == "feed":
+            return await self._how_ended(run.workflow_id)
         if run.kind == "ended":
             if await self._is_missed(run.workflow_id, run.run_id, run.process):
                 return ""
@@ -131,6 +135,12 @@ class StuckRuns:
         if described.status in _BADLY:
             return f"it was ended in the engine ({described.status.name.lower()})"
         return "it goes on again"
+
+    async def _how_ended(self, workflow_id: str) -> str:
+        described = await self._described(workflow_id)
+        if described is None or described.status in (None, WorkflowExecutionStatus.RUNNING):
+            return ""
+        return f"it was ended in the engine ({described.status.name.lower()})"
 
     async def _described(self, workflow_id: str, run_id: str | None = None) -> WorkflowExecutionDescription | None:
         try:

@@ -79,6 +79,7 @@ class OrderAnswer(_Standing):
     timeline: tuple[Event, ...] = ()
     result: CheckoutResult | None = None
     stuck: str = Field(default="", description="Why a run of it cannot go on, and what to do; empty: none is stuck")
+    ended_in_engine: bool = Field(default=False, description="A run of it was ended there; it can be started again")
     goods: FulfillmentView | None = Field(
         default=None, description="Shipments, tracking links, expected days and what is open; null before the hand-over"
     )
@@ -197,11 +198,18 @@ async def with_edits(backing: Backing, answer: OrderAnswer) -> OrderAnswer:
 
 
 async def _with_stuck_runs(backing: Backing, answer: OrderAnswer) -> OrderAnswer:
-    stuck = await StuckBook(backing.ledger.engine).of_order(answer.order_key)
+    book = StuckBook(backing.ledger.engine)
+    stuck, settled = await book.of_order(answer.order_key), await book.settled_of(answer.order_key)
+    if settled:
+        told = [Event(at=one.at, text=one.about(run), kind="decided") for run, one in settled]
+        timeline = tuple(sorted((*answer.timeline, *told), key=lambda event: event.at))
+        answer = answer.model_copy(update={"timeline": timeline})
     if not stuck:
         return answer
     words = " ".join(run.words() for run in stuck)
-    return answer.model_copy(update={"stuck": words, "next": answer.next if answer.cases else words})
+    ended = any(run.kind == "ended" for run in stuck)
+    update = {"stuck": words, "next": answer.next if answer.cases else words, "ended_in_engine": ended}
+    return answer.model_copy(update=update)
 
 
 async def _order_now(backing: Backing, store: str, number: str) -> OrderAnswer:

@@ -25,6 +25,7 @@ from api import (
     reconciliations,
     reference,
     returns,
+    stuck,
     webhooks,
 )
 from api.backing import Backing
@@ -76,7 +77,18 @@ def create_app(backing: Backing) -> FastAPI:
     app.state.backing = backing
     tell_errors(app)
     of_orders = (checkouts, orders, goods, bulk, parked)
-    for room in (*of_orders, endpoints, reconciliations, webhooks, returns, quarantine, oversight, health, reference):
+    for room in (
+        *of_orders,
+        endpoints,
+        reconciliations,
+        webhooks,
+        returns,
+        quarantine,
+        stuck,
+        oversight,
+        health,
+        reference,
+    ):
         app.include_router(room.router)
     app.openapi = lambda: reference.describe(app)  # type: ignore[method-assign]
     app.mount("/console", console(backing))

@@ -132,6 +132,10 @@ TRANSFER_EXAMPLES: dict[str, Any] = {
         "reason": "sold out in Hamburg",
     }
 }
+STUCK_EXAMPLES: dict[str, Any] = {
+    "Start it again": {"decision": "restart", "reason": "the wrong run was terminated"},
+    "Dismiss it": {"decision": "dismiss", "reason": "a trial order, terminated on purpose"},
+}
 CANCEL_EXAMPLES: dict[str, Any] = {
     "Cancel": {"reason": "ordered by mistake"},
     "Only if no person is needed": {"reason": "the buyer pressed cancel", "unattended": True},

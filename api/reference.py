@@ -19,6 +19,7 @@ from api.pages import CSS, page
 from api.parked import DecisionBody, ReassignBody
 from api.quarantine import ReleaseBody
 from api.reconciliations import ReconciliationBody
+from api.stuck import StuckBody
 from commerce.order import Order
 
 router = APIRouter(include_in_schema=False)
@@ -50,6 +51,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
                 ReleaseBody,
                 CancelBody,
                 TransferBody,
+                StuckBody,
                 PauseBody,
                 ResumeBody,
                 ReconciliationBody,

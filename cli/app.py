@@ -17,6 +17,7 @@ from cli.quarantine import quarantine, release
 from cli.reconcile import reconcile
 from cli.retry import retry
 from cli.screen import show_trouble
+from cli.stuck import stuck
 from cli.trouble import Trouble
 from cli.up import up
 
@@ -32,6 +33,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str], ...] = (
     (resolve, "Decide a parked case", "starter.py resolve 42 --decision retry --reason ok"),
     (reassign, "Make a case somebody else's move", "starter.py reassign 1001 --to anna --reason ill"),
     (retry, "Retry parked cases by query", "starter.py retry --system erp --reason mended"),
+    (stuck, "List runs that cannot go on", "starter.py stuck 1001 --restart --reason ok"),
     (quarantine, "List what could not be read", "starter.py quarantine"),
     (release, "Read something of it again", "starter.py release 17 --reason mended"),
     (late, "List goods that are late", "starter.py late --days 3"),
@@ -46,6 +48,10 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str], ...] = (
 
 class _Commands(TyperGroup):
     """Only the table: that every command takes --help is said below it, and the whole fits a screen."""
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        with formatter.indentation():
+            formatter.write_text(self.help)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)

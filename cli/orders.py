@@ -139,7 +139,7 @@ async def _all(client: Api, screen: Screen) -> int:
             screen.say(f"  {run['run']}  {run['reason']}")
             screen.say(f"    {run['do_next']}")
         if len(stuck) > SHOWN:
-            screen.say(f"  and {len(stuck) - SHOWN} more; --json lists them all")
+            screen.say(f"  and {len(stuck) - SHOWN} more: starter.py stuck")
     if cases:
         oldest = age(min(case["opened_at"] for case in cases))
         at_stake = sums(case["amount"] for case in cases)

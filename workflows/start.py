@@ -4,14 +4,16 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowFailureError, WorkflowHandle
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import CancelledError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.changes import LatePaymentInput, Reading, RunRefused
@@ -55,15 +57,18 @@ class EngineRuns:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def start_checkout(self, order: Order) -> None:
-        """Raises RunRefused for an order that the engine will never take, RPCError while the engine is away."""
+    async def start_checkout(self, order: Order, *, anew: bool = False) -> None:
+        """Raises RunRefused for an order that the engine will never take, RPCError while the engine is away.
+
+        `anew`: also where a run of it has ended, which nobody but a person may say.
+        """
         try:
             await self._client.start_workflow(
                 CheckoutPaymentInvoice.run,
                 order,
                 id=checkout_id(order.key),
                 task_queue=WORKFLOW_QUEUE,
-                id_reuse_policy=_REUSE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE if anew else _REUSE,
                 id_conflict_policy=_CONFLICT,
                 search_attributes=_attributes(order),
                 static_summary=_summary(order),
@@ -177,6 +182,22 @@ class EngineRuns:
             static_summary=f"Late payment of order {late.number} of {late.store}",
         )
 
+    async def end_late_payment(self, order_key: str) -> None:
+        """The order's own run looks after its payment again: whoever did so meanwhile decides nothing any more.
+
+        Returns once that has ended; nothing happens where there is none.
+        """
+        handle = self._client.get_workflow_handle(late_payment_id(order_key))
+        try:
+            await handle.cancel()
+            await handle.result(follow_runs=False)
+        except WorkflowFailureError as err:
+            if not isinstance(err.cause, CancelledError):
+                raise
+        except RPCError as err:
+            if err.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
     async def start_feed(self, source: str) -> None:
         await self._client.start_workflow(
             ChangeFeed.run,
@@ -206,6 +227,29 @@ class EngineRuns:
     async def suspect(self, endpoint: str, reason: str) -> None:
         """A worker met a run of failures at the endpoint."""
         await self.watch(endpoint).signal(EndpointWatch.suspect, reason)
+
+    async def take_up(self, workflow_id: str, run_id: str, reason: str) -> bool:
+        """Have a run that has ended go on where it stood, with all that it knew. The same twice is done once.
+
+        What its last steps did is done again: every step finds its document by its key, and adopts it. False: it stood
+        nowhere, because no worker ever took it up. Raises RPCError (NOT_FOUND: the engine keeps it no more).
+        """
+        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
+        stood = 0
+        async for event in handle.fetch_history_events():
+            if event.HasField("workflow_task_completed_event_attributes"):
+                stood = event.event_id
+        if not stood:
+            return False
+        request = ResetWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
+            reason=reason,
+            workflow_task_finish_event_id=stood,
+            request_id=f"take-up-{run_id}",
+        )
+        await self._client.workflow_service.reset_workflow_execution(request)
+        return True
 
     async def start_reconciliation(self, id: str, asked: ReconciliationInput) -> None:
         """A comparison that is under way under this id is joined; one that has ended is made again."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -267,6 +267,13 @@ class Ledger:
                 .where(t.notifications.c.id == notification_id)
                 .values(reason=reason, tries=t.notifications.c.tries + 1, due_at=func.now() + wait)
             )
+
+    async def is_refused(self, system: str, source: str) -> bool:
+        """Whether a notification waits that was tried and could not be read."""
+        table = t.notifications.c
+        waits = (table.system == system, table.source == source, table.state == "waiting", table.tries > 0)
+        async with transaction(self.engine) as db:
+            return bool((await db.execute(select(exists().where(*waits)))).scalar_one())
 
     # ---- change feeds ------------------------------------------------------------------------------------------------
 

@@ -20,10 +20,10 @@ from api.console.session import COOKIE, Session
 from api.errors import FORESEEN, refusal_of
 from api.goods import LateLimits, late_orders
 from api.orders import search_orders
-from api.oversight import stuck_runs
 from api.pages import page
 from api.parked import seen_cases
 from api.reconciliations import MOST, last_report
+from api.stuck import stuck_runs
 
 Page = Callable[[Request, Backing, Session], Awaitable[Response]]
 
@@ -85,6 +85,7 @@ def console(backing: Backing) -> Starlette:
             Route("/orders/{store}/{number}/cancel", signed_in(order.cancel), methods=["POST"]),
             Route("/orders/{store}/{number}/transfers", signed_in(order.transfer), methods=["POST"]),
             Route("/orders/{store}/{number}/follow", signed_in(order.follow), methods=["POST"]),
+            Route("/orders/{store}/{number}/stuck", signed_in(order.settle), methods=["POST"]),
             Route("/late", signed_in(goods.late)),
             Route("/parked", signed_in(cases.parked)),
             Route("/parked", signed_in(cases.retry), methods=["POST"]),

@@ -17,6 +17,7 @@ from api.errors import Refusal
 from api.goods import TransferBody, follow_again, request_transfer
 from api.orders import CancelBody, cancel_order
 from api.pages import page
+from api.stuck import StuckBody, settle_stuck
 from commerce.documents import CLOSED_STAGES, CancelRequest, Stage
 from commerce.fulfillment import LEFT_THE_HOUSE, LineProgress
 from workflows.names import fulfillment_id
@@ -25,6 +26,8 @@ _DONE = {
     "decided": "The decision was taken and the order goes on.",
     "cancelled": "The order is being undone.",
     "goods-cancelled": "What has not left the house is being cancelled.",
+    "restart": "The run was started again, and goes on where it stood.",
+    "dismiss": "The run is listed no more as one that cannot go on.",
     "followed": "The ERP is read and every shipment is looked for in the shop again. Open this page anew in a moment.",
     "transfer": "The transfer was requested. It shows here as soon as the ERP was read again.",
 }
@@ -69,6 +72,19 @@ async def follow(request: Request, backing: Backing, session: Session) -> Respon
     await read_form(request, session)
     await follow_again(backing, f"{store}:{number}")
     return _back(store, number, "followed")
+
+
+async def settle(request: Request, backing: Backing, session: Session) -> Response:
+    store, number = request.path_params["store"], request.path_params["number"]
+    session.caller.require("approver")
+    session.caller.require_store(store)
+    form = await read_form(request, session)
+    try:
+        body = as_model({name: form.get(name, "") for name in StuckBody.model_fields}, StuckBody)
+        await settle_stuck(backing, session.caller, f"{store}:{number}", body)
+    except Refusal as refusal:
+        return _page(backing, session, await order_now(backing, store, number), refused=refusal, form="stuck")
+    return _back(store, number, body.decision)
 
 
 def _transfer(form: dict[str, str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ NEEDS = {
     ("GET", "/v1/quarantine"): "operator",
     ("GET", "/v1/handovers"): "operator",
     ("GET", "/v1/stuck"): "operator",
+    ("POST", "/v1/orders/{store}/{number}/stuck"): "approver",
     ("POST", "/v1/parked/{case_id}/reassign"): "approver",
     ("POST", "/v1/parked/retry"): "operator",  # a look; deciding asks for an approver
     ("POST", "/v1/quarantine/{notification_id}/release"): "approver",

@@ -208,6 +208,39 @@ def test_a_refusal_is_told_with_its_reason(status: int, code: int, capsys: pytes
     assert "because of this" in capsys.readouterr().err
 
 
+def test_what_cannot_go_on_is_listed_with_its_remedy_and_settled_with_a_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sent = []
+    feed = {
+        "run": "feed:erp:orders",
+        "kind": "feed",
+        "since": "2026-11-21T10:00:00Z",
+        "reason": "403",
+        "do_next": "ask",
+    }
+
+    def answering(method: str, path: str, body: Any) -> tuple[int, dict[str, str], Any]:
+        if method == "POST":
+            sent.append((path, body))
+            return 200, {}, {"order_key": "de:3", "decision": body["decision"], "runs": ["checkout:de:3"]}
+        return 200, {}, {"runs": [feed]} if path == "/v1/stuck" else ORDER
+
+    with small_api(answering) as url:
+        assert main(["stuck", "--api", url, "--token", "t"]) == 1
+        told = capsys.readouterr().out
+        for decision in ("restart", "dismiss"):
+            assert main(["stuck", "de:3", f"--{decision}", "--reason", "r", "--api", url, "--token", "t"]) == 0
+    assert "feed:erp:orders  feed for" in told
+    assert "403\n  To do: ask" in told
+    assert "1 cannot go on, oldest" in told
+    wanted = [{"decision": decision, "reason": "r"} for decision in ("restart", "dismiss")]
+    assert sent == [("/v1/orders/de/3/stuck", body) for body in wanted]
+    said = capsys.readouterr().out
+    assert "checkout:de:3 goes on where it stood" in said
+    assert "checkout:de:3 is dismissed" in said
+
+
 def test_status_counts_by_stage(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"amount": {"minor": 100, "currency": "EUR"}, "received_at": "2026-11-21T10:00:00Z"}
 

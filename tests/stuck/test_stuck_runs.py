@@ -14,7 +14,7 @@ from activities.ledger.store import Ledger
 from activities.ledger.stuck import StuckBook
 from activities.stuck import StuckRuns
 from commerce.order import Order
-from commerce.stuck import OF_ORDERS, StuckRun
+from commerce.stuck import OF_ORDERS, Settled, StuckRun
 from tests.api.desk import an_order
 from tests.ledger.rows import run as write
 from tests.stuck.runs import Fails, Mended
@@ -106,7 +106,7 @@ async def test_a_run_that_is_ended_in_the_engine_is_told_while_its_order_is_open
     await seen(["ended"])
     [text] = told.texts()
     assert "terminated: it was the wrong one" in text
-    assert f"temporal workflow reset --workflow-id {run.id}" in text
+    assert f"`starter.py stuck de:{number} --restart --reason …`" in text
     again = await placed(engine_client, number)
     await seen([])
     assert "a newer run has taken it up" in told.texts()[1]
@@ -115,6 +115,67 @@ async def test_a_run_that_is_ended_in_the_engine_is_told_while_its_order_is_open
     await write(ledger, "UPDATE orders SET stage = 'completed' WHERE key = :key", key=f"de:{number}")
     await seen([])
     assert [text.partition(": ")[2].partition(",")[0] for text in told.texts()[3:]] == ["nobody misses it any more"]
+
+
+async def test_a_run_that_was_dismissed_stays_so_until_a_newer_one_is_ended(
+    engine_client: Client, ledger: Ledger
+) -> None:
+    number, book = f"T{secrets.token_hex(4)}", StuckBook(ledger.engine)
+    told = Told(number)
+    workers = two_workers(engine_client, ledger, told)
+
+    async def listed() -> StuckRun:
+        async with asyncio.timeout(60):
+            while not (found := await stuck(ledger, number)):
+                await look(workers)
+                await asyncio.sleep(0.2)  # the engine's search lags behind
+        await look(workers)
+        return found[0]
+
+    run = await placed(engine_client, number)
+    await ledger.keep_order(Order.model_validate(an_order(number)), run.id)
+    await run.terminate(reason="a trial")
+    on_purpose = Settled(how="dismiss", by="anna", reason="a trial order", at=datetime.now(UTC))
+    first = await listed()
+    assert await book.settle(first, on_purpose)
+    assert not await book.settle(first, on_purpose), "twice is once"
+    for _ in range(3):
+        await look(workers)
+    assert await stuck(ledger, number) == []
+    assert "dismissed by anna: a trial order" in told.texts()[1]
+    assert len(told.texts()) == 2
+    await (await placed(engine_client, number)).terminate(reason="once more")
+    assert (await listed()).run_id != first.run_id
+    assert len(told.texts()) == 3
+    assert [settled for _, settled in await book.settled_of(f"de:{number}")] == [on_purpose]
+
+
+async def test_a_feed_that_cannot_go_on_is_told_once_and_once_when_it_reads_again(
+    engine_client: Client, ledger: Ledger
+) -> None:
+    reads = f"erp-{secrets.token_hex(4)}:orders"
+    told, book = Told(reads), StuckBook(ledger.engine)
+    workers = two_workers(engine_client, ledger, told)
+    trouble = StuckRun(
+        workflow_id=f"feed:{reads}",
+        run_id=reads,
+        process="ChangeFeed",
+        kind="feed",
+        reason="403 INSUFFICIENT_ACCESS",
+        remedy="give the user access",
+        since=datetime.now(UTC),
+    )
+    for _ in range(2):
+        await book.keep([trouble])
+        await look(workers)
+    assert len(told.texts()) == 1
+    assert f"Feed {reads} cannot go on since" in told.texts()[0]
+    assert told.texts()[0].endswith("403 INSUFFICIENT_ACCESS. To do: give the user access.")
+    for _ in range(2):
+        await book.feed_goes_on(reads)
+        await look(workers)
+    assert len(told.texts()) == 2
+    assert "it is read again" in told.texts()[1]
 
 
 async def test_a_run_that_is_ended_after_its_order_is_no_trouble(engine_client: Client, ledger: Ledger) -> None:

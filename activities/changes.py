@@ -79,6 +79,15 @@ class Detailed(Protocol):
         ...
 
 
+@runtime_checkable
+class Gathering(Protocol):
+    """A source that reads the records behind many notifications at once: many cost as many calls as one does."""
+
+    async def fetch_all(self, references: Sequence[str]) -> Mapping[str, Change | None]:
+        """What `fetch` answers for each reference. Raises SystemFailure."""
+        ...
+
+
 class Heard(Model):
     """A notification whose sender was verified. `id` is the sender's message id; `reference` what to read again."""
 

@@ -15,7 +15,17 @@ from typing import Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.changes import Change, Detailed, Feeds, Follow, LatePaymentInput, Reading, RunRefused, Source
+from activities.changes import (
+    Change,
+    Detailed,
+    Feeds,
+    Follow,
+    Gathering,
+    LatePaymentInput,
+    Reading,
+    RunRefused,
+    Source,
+)
 from activities.control import TellOperators
 from activities.feed_troubles import FeedTroubles
 from activities.gate import HELD, gate
@@ -28,6 +38,8 @@ from commerce.failures import Family, SystemFailure
 from commerce.order import Order
 
 INBOX_EVERY = 0.3  # seconds between looks into the inbox: what a portal's buyer notices at most
+TOGETHER = 5.0  # seconds, and not more than the feed's pace: hints of a gathering source are read no oftener
+MOST_READ, MOST_GATHERED = 50, 200  # notifications that are taken from the inbox at once
 TURN = timedelta(hours=6)  # after that the activity ends and the feed's workflow starts it anew
 SPARING, SPARING_AT_LEAST = 10, 60.0  # times as long, and seconds, between sweeps while calls are short
 HELD_PAUSE = 1.0  # seconds between looks while the source's system is held back
@@ -104,21 +116,29 @@ class FeedActivities(Feeds):
 
     async def _follow(self, source: Source) -> int:
         passed = 0
-        sweep_at = 0.0
-        pause = self._pace(source)
+        sweep_at = hints_at = 0.0
+        pause = self._apart(source)
         clock = asyncio.get_running_loop().time
         end = clock() + TURN.total_seconds()
         while clock() < end and not ending():
             try:
-                if await self._inbox.waits(source.system, source.name):
+                sweeps, gathers = clock() >= sweep_at, isinstance(source, Gathering)
+                # A sweep that is due answers what has gathered by then, and saves the calls.
+                heard = clock() >= hints_at and not (sweeps and gathers)
+                if heard and await self._inbox.waits(source.system, source.name):
                     passed += await self._drain_inbox(source)
-                if clock() >= sweep_at:
-                    passed += await self._sweep(source)
+                    hints_at = clock() + (self._apart(source) if gathers else 0)
+                if sweeps:
+                    told, read = await self._sweep(source)
+                    passed += told
                     await self._troubles.swept(source)
+                    if gathers and await self._inbox.waits(source.system, source.name):
+                        passed += await self._drain_inbox(source)  # what the sweep did not meet
                     if await self._inbox.is_untold(source.system):
                         await self._tell_of_quarantine(source)
-                    pause = self._pace(source)
-                    sweep_at = clock() + pause
+                    pause = self._apart(source)
+                    sweep_at = clock() + self._pace(source)
+                    hints_at = clock() + pause if gathers and read else hints_at
             except SystemFailure as failure:
                 if failure.code == HELD:  # nothing was asked; the watch says when it goes on
                     sweep_at = 0.0
@@ -136,53 +156,97 @@ class FeedActivities(Feeds):
                 await _rest(INBOX_EVERY)
         return passed
 
+    def _apart(self, source: Source) -> float:
+        """Seconds in which hints gather after a reading: a busy feed asks no oftener with them than without. Also what
+        the first wait for a system that is away is made of.
+        """
+        sparing = gate.is_sparing(self._endpoints.get(source.name, source.system))
+        return min(self._pace(source), TOGETHER * SPARING if sparing else TOGETHER)
+
     def _pace(self, source: Source) -> float:
         """Seconds between two sweeps: more while the calls of its system are short."""
         every = self._every[source.name]
         sparing = gate.is_sparing(self._endpoints.get(source.name, source.system))
         return max(every * SPARING, SPARING_AT_LEAST) if sparing else every
 
-    async def _sweep(self, source: Source) -> int:
-        passed = 0
+    async def _sweep(self, source: Source) -> tuple[int, bool]:
+        """How many changes went on, and whether records were read for it."""
+        passed, read = 0, False
+        waits = isinstance(source, Gathering) and await self._inbox.waits(source.system, source.name)
+        hints = await self._inbox.waiting_ids(source.system, source.name) if waits else []
         cursor = await self._ledger.cursor(source.name)
         while True:
             page = await source.read(cursor)
             for change in await self._detailed(source, page.changes):
                 passed += await self._pass_on_once(source, change)
+            if hints:
+                await self._inbox.settle_answered(hints, {change.order_key for change in page.changes})
+                self._inbox.changed()
             if page.cursor != cursor:
                 await self._ledger.keep_cursor(source.name, page.cursor)
             cursor = page.cursor
+            read = read or bool(page.changes)
             if not page.more:
-                return passed
+                return passed, read
 
     async def _drain_inbox(self, source: Source) -> int:
         passed = 0
         read: set[str] = set()
-        for notification in await self._ledger.waiting_notifications(source.system, source.name):
+        most = MOST_GATHERED if isinstance(source, Gathering) else MOST_READ
+        waiting = await self._ledger.waiting_notifications(source.system, source.name, limit=most)
+        try:
+            gathered = await self._gathered(source, waiting)
+        except SystemFailure as failure:
+            for notification in waiting:
+                await self._postpone(source, notification, failure)
+            return passed
+        for notification in waiting:
             # It came before the record was read: a vendor tells several times. A person wants to hear of each release.
             if notification.reference in read and not notification.releases:
                 await self._ledger.settle_notification(notification.id)
                 continue
             try:
-                heard = await self._hear(source, notification)
+                heard = await self._hear(source, notification, gathered)
                 if heard is not None:
                     read.add(notification.reference)
                     passed += heard
             except SystemFailure as failure:
-                if failure.code == HELD:
-                    raise
-                wait = timedelta(seconds=min(2 ** min(notification.tries, 10), 300))
-                await self._ledger.postpone_notification(notification.id, str(failure), wait)
-                if failure.family in _PASSING:
-                    raise
-                activity.logger.warning("notification %s waits: %s", notification.id, failure)
-                await self._troubles.notification_refused(source, failure)
+                await self._postpone(source, notification, failure)
         return passed
 
-    async def _hear(self, source: Source, notification: Notification) -> int | None:
-        """How many changes went on; None when the record could not be read."""
+    async def _postpone(self, source: Source, notification: Notification, failure: SystemFailure) -> None:
+        """Raises the failure where the feed itself has to wait."""
+        if failure.code == HELD:
+            raise failure
+        wait = timedelta(seconds=min(2 ** min(notification.tries, 10), 300))
+        await self._ledger.postpone_notification(notification.id, str(failure), wait)
+        if failure.family in _PASSING:
+            raise failure
+        activity.logger.warning("notification %s waits: %s", notification.id, failure)
+        await self._troubles.notification_refused(source, failure)
+
+    async def _gathered(self, source: Source, waiting: Sequence[Notification]) -> Mapping[str, Change | None]:
+        """What is behind the references, as far as it can be read at once. The others are read one by one."""
+        references = list(dict.fromkeys(notification.reference for notification in waiting))
+        if not isinstance(source, Gathering) or len(references) < 2:
+            return {}
         try:
-            change = await source.fetch(notification.reference)
+            return await source.fetch_all(references)
+        except SystemFailure as failure:
+            if failure.family in (*_PASSING, Family.NEEDS_PERSON):
+                raise
+            activity.logger.warning("feed %s reads its notifications one by one: %s", source.name, failure)
+        except Exception:  # noqa: BLE001 - it is met again, and named, where each is read alone
+            activity.logger.exception("feed %s reads its notifications one by one", source.name)
+        return {}
+
+    async def _hear(
+        self, source: Source, notification: Notification, gathered: Mapping[str, Change | None]
+    ) -> int | None:
+        """How many changes went on; None when the record could not be read."""
+        reference = notification.reference
+        try:
+            change = gathered[reference] if reference in gathered else await source.fetch(reference)
         except SystemFailure as failure:
             if failure.family in (*_PASSING, Family.NEEDS_PERSON):
                 raise

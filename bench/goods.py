@@ -235,7 +235,8 @@ async def goods(
     """`changed` of the open `orders` ship one by one, as many in a burst. `memory`: the worker's, `now` and `peak`."""
     every = settings.systems[ERP].follow_every_seconds
     log = Log(vendors)
-    async with OpenGoods(settings, client, vendors, tell) as made:
+    # What the org tells by itself would come before the sweeps that are measured.
+    async with OpenGoods(settings, client, vendors, tell) as made, vendors.silent(ORG):
         rounds = Rounds(client, vendors, log, made, every)
         # Parcels stay where they are: their news would be changes as well.
         await vendors.act("carrier", {"do": "configure", "step_minutes": PARCELS_REST_MINUTES})

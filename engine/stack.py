@@ -152,8 +152,11 @@ class Stack:
         self.addresses.sandbox = found
         async with httpx2.AsyncClient(base_url=found["control"], timeout=30) as control:
             systems: dict[str, Any] = (await control.get("/systems")).json()
+            hooks = f"http://127.0.0.1:{api_port}/v1/webhooks"
             for vendor, hook in (("magento", "magento"), ("salesforce", "juston"), ("carrier", "carrier")):
-                target = {"url": f"http://127.0.0.1:{api_port}/v1/webhooks/{hook}", "secret": notify_secret}
+                target: dict[str, Any] = {"url": f"{hooks}/{hook}", "secret": notify_secret}
+                if vendor == "salesforce":  # one org, two systems
+                    target["topics"] = {"goods": f"{hooks}/financialforce"}
                 (await control.put(f"/systems/{vendor}/notify", json=target)).raise_for_status()
             (await control.put("/clock", json={"auto": True, "speed": 60})).raise_for_status()
         shop, org = systems["magento"]["credentials"], systems["salesforce"]["credentials"]

@@ -14,6 +14,7 @@ from sandbox.control import DEFAULT_SECRET, Control
 from sandbox.kernel.serve import PortTaken, Site
 from sandbox.kernel.store import Store, StoreInUse
 from sandbox.kernel.world import DATA_SETS, World
+from sandbox.salesforce.packages.scm_flow import TOPIC
 from sandbox.vendors import vendors
 
 DEFAULT_PORT = 9100
@@ -42,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--ports-file", type=Path, metavar="FILE", help="write all addresses there, as JSON")
     for name in ("magento", "salesforce"):
         options.add_argument(f"--notify-{name}", metavar="URL", type=_url, help=f"where {name} sends its notifications")
+    options.add_argument(
+        "--notify-goods", metavar="URL", type=_url, help="where salesforce tells of goods; with --notify-salesforce"
+    )
     return options
 
 
@@ -73,7 +77,8 @@ async def run(options: argparse.Namespace, store: Store) -> None:
             for name in ("magento", "salesforce"):
                 if url := getattr(options, f"notify_{name}"):
                     secret = (world.notify_target(name) or {}).get("secret", DEFAULT_SECRET)
-                    store.table("kernel.notify").put(name, {"url": url, "secret": secret})
+                    topics = {TOPIC: options.notify_goods} if name == "salesforce" and options.notify_goods else {}
+                    store.table("kernel.notify").put(name, {"url": url, "secret": secret, "topics": topics})
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -96,7 +101,10 @@ def _announce(addresses: dict[str, str], ports_file: Path | None) -> None:
 
 
 def main() -> int:
-    options = parser().parse_args()
+    asked = parser()
+    options = asked.parse_args()
+    if options.notify_goods and not options.notify_salesforce:
+        asked.error("--notify-goods needs --notify-salesforce")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         options.data.mkdir(parents=True, exist_ok=True)

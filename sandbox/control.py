@@ -105,18 +105,24 @@ class Control:
         return Answer([rule.shown() for rule in self.world.faults[vendor.name].rules])
 
     async def notify(self, request: Request) -> Response:
-        """GET, PUT {"url", "secret"?}, DELETE /systems/{name}/notify: where the vendor sends its notifications."""
+        """GET, PUT {"url", "secret"?, "topics"?}, DELETE /systems/{name}/notify: where the vendor's notifications go.
+
+        `topics`: addresses of what does not go to `url`, as in {"goods": "http://..."}; signed with the same secret.
+        """
         vendor = self._vendor(request)
         table = self.world.store.table("kernel.notify")
         if request.method == "PUT":
-            target = await _object(request, "url", "secret")
-            url, secret = target.get("url"), target.get("secret", DEFAULT_SECRET)
-            if not isinstance(url, str) or not url.startswith(("http://", "https://")):
-                raise BadInput(f"{url!r} is not an address", "url", "http://... or https://...")
+            target = await _object(request, "url", "secret", "topics")
+            secret, topics = target.get("secret", DEFAULT_SECRET), target.get("topics", {})
+            if not isinstance(topics, dict) or not set(topics) <= set(vendor.topics):
+                raise BadInput(f"{vendor.name} has no such topics", "topics", vendor.topics)
+            for url in (target.get("url"), *topics.values()):
+                if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+                    raise BadInput(f"{url!r} is not an address", "url", "http://... or https://...")
             if not isinstance(secret, str) or not secret:
                 raise BadInput("the secret is not a text", "secret", "a text that is not empty")
             async with self.world.unit():
-                table.put(vendor.name, {"url": url, "secret": secret})
+                table.put(vendor.name, {"url": target["url"], "secret": secret, "topics": topics})
         elif request.method == "DELETE":
             async with self.world.unit():
                 table.delete(vendor.name)

@@ -76,9 +76,9 @@ class Sandbox:
         found: list[dict[str, Any]] = self._ask("GET", asked)
         return found
 
-    def notify(self, name: str, url: str, secret: str = "sandbox-notifications") -> None:
-        """Where this vendor sends its notifications."""
-        self._ask("PUT", f"/systems/{name}/notify", {"url": url, "secret": secret})
+    def notify(self, name: str, url: str, secret: str = "sandbox-notifications", **topics: str) -> None:
+        """Where this vendor sends its notifications, and those of a topic with an address of its own."""
+        self._ask("PUT", f"/systems/{name}/notify", {"url": url, "secret": secret, "topics": topics})
 
     def keep_quiet(self, name: str) -> None:
         """No more notifications of this vendor."""

@@ -4,7 +4,7 @@ One call finds the orders that changed, one more reads them, so that equal state
 key are followed. A pick list alone is not: it shows with the line or the shipment that changes beside it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,11 +21,14 @@ from activities.financialforce.goods import (
 )
 from activities.financialforce.mapping import BOX, ORDER, ORDER_LINE, SHIPPING, TRANSFER
 from activities.financialforce.settings import FinancialForceSettings
-from activities.salesforce.client import SalesforceClient, quote
+from activities.salesforce.client import SalesforceClient
 from activities.salesforce.feed import BEGINNING, Stream, Streams, at_path, digest_of, stamp_of
 from activities.salesforce.notifications import OrgNotifications
-from activities.salesforce.soql import chunks
+from activities.salesforce.soql import chunks, in_list
 from commerce.fulfillment import problems
+
+_SHORT_ID = 15  # characters; the other three of 18 say the case of the first ones
+_AT_ONCE = 100
 
 
 def followed(settings: FinancialForceSettings) -> dict[str, str]:
@@ -72,18 +75,39 @@ class FinancialForceGoods:
 
     async def fetch(self, reference: str) -> Change | None:
         """`reference` is an order key, or object and record id (`SCMC__Shipping__c/a2L...`)."""
-        tried = "read the goods that a notification names"
-        sobject, _, record = reference.rpartition("/")
-        if not sobject:
-            found = await self._changes([reference], tried)
-            return found[0]
-        path = self._followed.get(sobject)
-        if path is None:
-            return None
-        asked = {"record": f"SELECT Id, {path} FROM {sobject} WHERE Id = {quote(record)}"}
-        rows = (await self._client.query_many(asked, tried=tried, deleted=True))["record"]
-        key = at_path(rows[0], path) if rows else None
-        return (await self._changes([str(key)], tried))[0] if key else None
+        return (await self.fetch_all([reference]))[reference]
+
+    async def fetch_all(self, references: Sequence[str]) -> dict[str, Change | None]:
+        tried = "read the goods that notifications name"
+        named = {reference: reference for reference in references if "/" not in reference}
+        named |= await self._orders_of([reference for reference in references if "/" in reference], tried)
+        found = {change.order_key: change for change in await self._changes(named.values(), tried)}
+        return {reference: found.get(named.get(reference, "")) for reference in references}
+
+    async def _orders_of(self, references: Iterable[str], tried: str) -> dict[str, str]:
+        """The order key by reference, of records that belong to an order of ours."""
+        records: dict[str, dict[str, str]] = {}
+        for reference in references:
+            sobject, _, record = reference.rpartition("/")
+            if sobject in self._followed:
+                records.setdefault(sobject, {})[record[:_SHORT_ID]] = reference
+        found: dict[str, str] = {}
+        portions = {sobject: chunks(by_id, most=_AT_ONCE) for sobject, by_id in records.items()}
+        while asked := {sobject: ids for sobject, each in portions.items() if (ids := next(each, ()))}:
+            rows = await self._client.query_many(
+                {
+                    sobject: f"SELECT Id, {self._followed[sobject]} FROM {sobject} WHERE Id IN {in_list(ids)}"
+                    for sobject, ids in asked.items()
+                },
+                tried=tried,
+                deleted=True,
+            )
+            for sobject in asked:
+                for row in rows[sobject]:
+                    key = at_path(row, self._followed[sobject])
+                    if key:
+                        found[records[sobject][str(row["Id"])[:_SHORT_ID]]] = str(key)
+        return found
 
     async def _changes(self, keys: Iterable[str], tried: str) -> list[Change]:
         changes: list[Change] = []

@@ -1,8 +1,9 @@
 """Which change sources have something in the inbox: one look for all the feeds of a process."""
 
 import asyncio
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.ledger import tables as t
@@ -34,6 +35,19 @@ class Inbox:
         """Whether something is in quarantine that nobody was told of. Raises SystemFailure."""
         await self._look()
         return system in self._untold
+
+    async def waiting_ids(self, system: str, source: str) -> list[int]:
+        """What waits by itself, and not because a person released it."""
+        mine = and_(_TABLE.c.system == system, _TABLE.c.source == source)
+        query = select(_TABLE.c.id).where(mine, _TABLE.c.state == "waiting", _TABLE.c.releases == [])
+        async with transaction(self._engine) as db:
+            return list((await db.execute(query)).scalars())
+
+    async def settle_answered(self, ids: Sequence[int], references: Collection[str]) -> None:
+        """Those of the notifications whose reference was read after they came are done with."""
+        asked = and_(_TABLE.c.id.in_(ids), _TABLE.c.reference.in_(references), _TABLE.c.state == "waiting")
+        async with transaction(self._engine) as db:
+            await db.execute(update(_TABLE).where(asked).values(state="done", done_at=func.now()))
 
     def changed(self) -> None:
         """We put something in ourselves: the next question is answered by a new look."""

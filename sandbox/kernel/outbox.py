@@ -33,11 +33,13 @@ class Notification:
     url: str
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    once: str = ""  # what waits to set out under the same name says it already
 
 
 class Outbox:
-    """The notifications on their way. A row: `vendor`, `url`, `body` (base64), `headers`, `tries`, `state`, `due`.
+    """The notifications on their way.
 
+    A row: `vendor`, `url`, `body` (base64), `headers`, `once`, `tries`, `state`, `due`.
     `state` is `new` (faults not yet applied), `held` (waits to be overtaken) or `due`; `due` is in epoch seconds.
     """
 
@@ -48,6 +50,9 @@ class Outbox:
 
     def add(self, notification: Notification) -> None:
         """Keep a notification in the open transaction; it goes out when that is committed."""
+        waiting = self._rows.where("state", "new") if notification.once else []
+        if any((row["vendor"], row.get("once")) == (notification.vendor, notification.once) for row in waiting):
+            return
         body = base64.b64encode(notification.body).decode()
         self._put(
             {
@@ -55,6 +60,7 @@ class Outbox:
                 "url": notification.url,
                 "body": body,
                 "headers": notification.headers,
+                "once": notification.once,
                 "tries": 0,
                 "state": "new",
                 "due": 0.0,

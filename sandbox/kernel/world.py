@@ -49,6 +49,7 @@ class Vendor:
     """What the kernel asks of a stand-in. `name` is its name in the control API; `asgi` serves its port."""
 
     name: str
+    topics: tuple[str, ...] = ()  # notifications that are sent only where an address of their own is given
 
     def __init__(self, world: "World") -> None:
         self.world = world
@@ -210,7 +211,10 @@ class World:
         self.outbox.add(notification)
 
     def notify_target(self, vendor: str) -> dict[str, Any] | None:
-        """Where a vendor sends its notifications: `url` and `secret`; None when nobody asked for them."""
+        """Where a vendor sends its notifications: `url`, `secret`, and `topics`: addresses of what goes elsewhere.
+
+        None when nobody asked for them.
+        """
         return self.store.table("kernel.notify").get(vendor)
 
     def schedule(self, vendor: str, name: str, seconds: float, payload: dict[str, Any]) -> None:

@@ -319,13 +319,17 @@ class Org:
 
     # --- outgoing ------------------------------------------------------------------------------------------------
 
-    def notify(self, payload: Doc) -> None:
-        """Tell the merchant's webhook, signed, once the transaction is kept; without a target nobody is told."""
+    def notify(self, payload: Doc, *, topic: str = "", once: str = "") -> None:
+        """Tell the merchant's webhook, signed, once the transaction is kept; without a target nobody is told.
+
+        A `topic` has a webhook of its own. What a transaction says under the same `once` is told once.
+        """
         target = self.world.notify_target(VENDOR)
-        if target is None:
+        url = target and (target.get("topics", {}).get(topic) if topic else target["url"])
+        if target is None or not url:
             return
         message = {"id": str(uuid.uuid4()), "at": self.now().strftime("%Y-%m-%dT%H:%M:%SZ")} | payload
         body = json.dumps(message, ensure_ascii=False).encode()
         signature = hmac.new(str(target.get("secret") or "").encode(), body, hashlib.sha256).hexdigest()
         headers = {"content-type": "application/json", "x-holdfast-signature": f"sha256={signature}"}
-        self.world.notify(Notification(VENDOR, target["url"], body, headers))
+        self.world.notify(Notification(VENDOR, url, body, headers, f"{topic} {once}" if once else ""))

@@ -13,7 +13,7 @@ from sandbox.salesforce.composite_collections import locked
 from sandbox.salesforce.errors import SalesforceError, not_found
 from sandbox.salesforce.limits import Limits, exceeded
 from sandbox.salesforce.org import VENDOR, Org, Package
-from sandbox.salesforce.packages import accounting, billing, cash, scm, web_order
+from sandbox.salesforce.packages import accounting, billing, cash, scm, scm_flow, web_order
 from sandbox.salesforce.rest import Api
 from sandbox.salesforce.wire import Call, Reply
 
@@ -28,6 +28,7 @@ KEY_FIELD = re.compile(r"ExternalId__c$|^Magento_\w+_Id__c$|AssignmentKey|Extern
 
 class SalesforceVendor(Vendor):
     name = VENDOR
+    topics = (scm_flow.TOPIC,)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

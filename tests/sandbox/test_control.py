@@ -33,7 +33,7 @@ async def test_a_reset_loads_the_data_set_and_drops_everything_else(tiny_sandbox
     assert tiny.texts() == ["seed"]
     assert (await control.get("/systems/tiny/faults")).json() == []
     assert (await control.get("/systems/tiny/requests")).json() == []
-    kept = {"url": "http://127.0.0.1:9/", "secret": "sandbox-notifications"}
+    kept = {"url": "http://127.0.0.1:9/", "secret": "sandbox-notifications", "topics": {}}
     assert (await control.get("/systems/tiny/notify")).json() == kept
 
 
@@ -87,6 +87,7 @@ async def test_fault_rules_show_what_they_met_and_did(tiny_sandbox: TinySandbox,
         ("PUT", "/systems/tiny/faults", [{"kind": "explode"}], 400, "kind"),
         ("PUT", "/systems/tiny/notify", {"url": "ftp://x"}, 400, "url"),
         ("PUT", "/systems/tiny/notify", {"url": "http://x", "secret": ""}, 400, "secret"),
+        ("PUT", "/systems/tiny/notify", {"url": "http://x", "topics": {"goods": "http://x"}}, 400, "topics"),
         ("GET", "/systems/tiny/requests?since=yesterday", None, 400, "since"),
         ("POST", "/systems/tiny/act", {"who": "me"}, 400, "do"),
         ("POST", "/systems/tiny/act", {"do": "dance"}, 400, "do"),
@@ -229,12 +230,20 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
 
 
-@pytest.mark.parametrize("wrong", [["--base-port", "70000"], ["--seed", "x"], ["--notify-magento", "nowhere"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [["--base-port", "70000"], ["--seed", "x"], ["--notify-magento", "nowhere"]],
+)
 def test_wrong_use_ends_with_2_and_says_what_was_wrong(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parser().parse_args(wrong)
     assert ended.value.code == 2
     assert wrong[1] in capsys.readouterr().err
+
+
+def test_goods_are_told_only_where_the_rest_of_the_org_is_told_too() -> None:
+    ended = run("--notify-goods", "http://127.0.0.1:9/")
+    assert (ended.returncode, "needs --notify-salesforce" in ended.stderr) == (2, True)
 
 
 def test_a_taken_port_or_directory_is_named_with_the_remedy(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from sandbox.salesforce.org import Org
 from sandbox.salesforce.packages import (
     scm_billing,
     scm_books,
+    scm_flow,
     scm_fulfillment,
     scm_objects,
     scm_orders,
@@ -75,6 +76,7 @@ def install(org: Org) -> None:
         org.on_act(do, act)
     org.on_tick(scm_received.tick)
     org.on_tick(_work)
+    scm_flow.install(org)
     org.on_seed(scm_seed.seed)
     org.on_books(scm_books.books)
 

@@ -1,7 +1,7 @@
 """A feed under test: a system with a list of changes, runs that are told, operators, and the feed between them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,20 @@ class Shop:
         if reference in self.broken:
             raise self.broken[reference]
         return self.now.get(reference)
+
+
+@dataclass
+class Warehouse(Shop):
+    """A system that reads many records at once; references are order keys."""
+
+    gathered: list[list[str]] = field(default_factory=list)
+
+    async def fetch_all(self, references: Sequence[str]) -> dict[str, Change | None]:
+        self.gathered.append(list(references))
+        broken = next((self.broken[name] for name in references if name in self.broken), self.away)
+        if broken is not None:
+            raise broken
+        return {reference: self.now.get(reference) for reference in references}
 
 
 @dataclass
@@ -118,6 +132,7 @@ class Feed:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.shop = Shop()
+        self.every = 0.05
         self.engine = Engine()
         self.stores = frozenset({"de"})
         self.team = Team()
@@ -126,7 +141,7 @@ class Feed:
 
     def start(self) -> "asyncio.Task[int]":
         feeds = FeedActivities(
-            self.ledger, self.engine, {self.shop.name: self.shop}, {self.shop.name: 0.05}, self.stores, self.team
+            self.ledger, self.engine, {self.shop.name: self.shop}, {self.shop.name: self.every}, self.stores, self.team
         )
         environment = ActivityEnvironment()
         task: asyncio.Task[int] = asyncio.ensure_future(environment.run(feeds.follow, Follow(source=self.shop.name)))

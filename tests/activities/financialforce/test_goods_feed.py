@@ -177,6 +177,23 @@ async def test_a_notification_leads_to_its_order(org: Sandbox, erp: FinancialFor
     assert await source.fetch("Account/0015e0000000001EAA") is None
 
 
+async def test_what_many_notifications_name_is_read_in_two_calls(org: Sandbox, erp: FinancialForce) -> None:
+    keys = [await book(erp, org, goods_order(f"many-{n}", (LAMP, "1"))) for n in range(6)]
+    for key in keys:
+        org.act("salesforce", "ship", order=key)
+    source = feed(org, erp)
+    path = "SCMC__Sales_Order__r.Magento_Order_Id__c"
+    rows = await erp.client.query(f"SELECT Id, {path} FROM SCMC__Shipping__c WHERE {path} LIKE 'de:many-%'", tried="x")
+    shipped = {f"SCMC__Shipping__c/{row['Id']}": row["SCMC__Sales_Order__r"]["Magento_Order_Id__c"] for row in rows}
+    nobody = ("SCMC__Box__c/a2L5e0000009999EAA", "Account/0015e0000000001EAA")
+    since = max(row["id"] for row in org.requests("salesforce"))
+    found = await source.fetch_all([*keys, *shipped, *nobody])
+    assert len(org.requests("salesforce", since)) == 2
+    assert {name: change and change.order_key for name, change in found.items()} == (
+        dict(zip(keys, keys, strict=True)) | shipped | dict.fromkeys(nobody)
+    )
+
+
 async def test_a_cursor_of_another_feed_is_refused(org: Sandbox, erp: FinancialForce) -> None:
     with pytest.raises(SystemFailure) as caught:
         await feed(org, erp).read("{")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.sandbox.salesforce.conftest import Platform
+from tests.sandbox.salesforce.erp_desk import Desk
 
 SECRET = "s3cret"
 
@@ -53,6 +54,26 @@ async def test_a_notification_is_signed_over_the_raw_body(platform: Platform, ho
     message = json.loads(body)
     assert set(message) == {"id", "at", "object", "recordId", "assignmentKey", "event"}
     assert message["assignmentKey"] == "de:Ω"
+
+
+async def test_the_flow_tells_of_goods_once_for_each_order_and_transaction_at_an_address_of_its_own(
+    platform: Platform, hook: Hook
+) -> None:
+    erp = await Desk.open(platform)
+    url = (platform.world.notify_target("salesforce") or {})["url"]
+    await erp.order("de:1", "de:501", ("HF-1001", "2", "39.50"), ("HF-1002", "1", "10"))
+    await erp.act("approve", order="de:1")
+    assert hook.came.empty(), "without an address nobody is told"
+    async with platform.world.unit():
+        target = {"url": "http://127.0.0.1:9/", "secret": SECRET, "topics": {"goods": url}}
+        platform.world.store.table("kernel.notify").put("salesforce", target)
+    told = []
+    for do, more in (("ship", {}), ("promise", {"date": "2026-12-24"})):
+        await erp.act(do, order="de:1", **more)
+        told.append(json.loads((await asyncio.wait_for(hook.came.get(), 60))[1]))
+    assert [(one["orderKey"], one["event"]) for one in told] == [("de:1", "updated")] * 2
+    assert {one["object"] for one in told} <= {"SCMC__Sales_Order__c", "SCMC__Sales_Order_Line_Item__c"}
+    assert hook.came.empty()
 
 
 async def test_what_was_undone_notifies_nobody(platform: Platform, hook: Hook) -> None:

@@ -50,7 +50,7 @@ from settings.allowances import allowances, budgets, shared_probes
 from settings.connect import connect, missing_search_attributes, names_failing_runs
 from settings.load import ConfigError, load
 from settings.model import Settings, System, records_endpoint
-from settings.systems import Connected, connect_systems
+from settings.systems import Connected, connect_systems, push_names
 from settings.telemetry import end_telemetry, set_up_telemetry
 from workflows.change_feed import ChangeFeed
 from workflows.checkout_payment_invoice import CheckoutPaymentInvoice
@@ -134,6 +134,7 @@ async def run(
             frozenset(settings.stores),
             operators,
             {source.name: _records_of(settings, source.system) for source in connected.sources},
+            {push.name: push for push in connected.pushes},
         )
         book = EndpointBook(engine)
         plans = {endpoint: _watch_plan(settings, connected, endpoint) for endpoint in connected.probes}
@@ -197,7 +198,7 @@ async def run(
                     reconciler.compare,
                     reconciler.fail,
                 ],
-                max_concurrent_activities=50 + len(connected.sources) + len(connected.probes),
+                max_concurrent_activities=50 + len(connected.sources) + len(connected.pushes) + len(connected.probes),
                 graceful_shutdown_timeout=GRACE,
                 build_id=build,
             ),
@@ -227,8 +228,11 @@ async def run(
         stack.callback(taking_up.cancel)
         looking = asyncio.create_task(StuckRuns(client, ledger, operators.tell).run())
         stack.callback(looking.cancel)
-        for source in connected.sources:
-            await runs.start_feed(source.name)
+        pushes = [push.name for push in connected.pushes]
+        for name in (*(source.name for source in connected.sources), *pushes):
+            await runs.start_feed(name)
+        for name in set(push_names(settings)) - set(pushes):
+            await runs.end_feed(name)
         nightly = settings.reconciliation
         await set_reconciliation(client, at=nightly.time, time_zone=nightly.time_zone, days=nightly.days)
         log.info("serving %s", ", ".join(sorted(settings.systems)))

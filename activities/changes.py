@@ -1,6 +1,6 @@
 """How a system says what changed, and how it reads a notification: the two ways into the same run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from temporalio import activity
@@ -85,6 +85,30 @@ class Gathering(Protocol):
 
     async def fetch_all(self, references: Sequence[str]) -> Mapping[str, Change | None]:
         """What `fetch` answers for each reference. Raises SystemFailure."""
+        ...
+
+
+class Told(Model):
+    """What came at once. `references` are what the feed's source reads; `gap` says why it must look at everything."""
+
+    references: tuple[str, ...]
+    replay_id: bytes
+    gap: str = ""
+
+
+class PlaceLost(Exception):
+    """The system does not go on from the place that it was given."""
+
+
+class Push(Protocol):
+    """A stream of a system. `source` is the change source that reads the references."""
+
+    name: str
+    system: str
+    source: str
+
+    def listen(self, replay_id: bytes | None) -> AsyncGenerator[Told, None]:
+        """What is told after the place; from now on without one. Raises PlaceLost, SystemFailure."""
         ...
 
 

@@ -6,8 +6,7 @@ first and remembered afterwards, so that a kill between the two repeats it; runs
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Protocol
@@ -15,6 +14,7 @@ from typing import Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.beating import beating, rest
 from activities.changes import (
     Change,
     Detailed,
@@ -22,6 +22,7 @@ from activities.changes import (
     Follow,
     Gathering,
     LatePaymentInput,
+    Push,
     Reading,
     RunRefused,
     Source,
@@ -32,6 +33,7 @@ from activities.gate import HELD, gate
 from activities.ledger.inbox import Inbox
 from activities.ledger.quarantine import QuarantineBook
 from activities.ledger.store import Ledger, Notification
+from activities.pushes import EVERYTHING, Listener
 from activities.steps import ending
 from commerce.documents import Stage
 from commerce.failures import Family, SystemFailure
@@ -44,7 +46,6 @@ TURN = timedelta(hours=6)  # after that the activity ends and the feed's workflo
 SPARING, SPARING_AT_LEAST = 10, 60.0  # times as long, and seconds, between sweeps while calls are short
 HELD_PAUSE = 1.0  # seconds between looks while the source's system is held back
 LONGEST_PAUSE = 60.0  # seconds between tries while a system is away
-BEAT_EVERY = 5.0  # seconds; a slow system answers later than the engine's patience for a feed without a heartbeat
 GONE = "the system does not show it any more, or it is not one that is taken in; drop it if that is right"
 RELEASE = ('starter.py release ID --reason "…"', 'starter.py release ID --drop --reason "settled by hand"')
 _PASSING = (Family.TRANSIENT, Family.OUTCOME_UNKNOWN)
@@ -90,6 +91,7 @@ class FeedActivities(Feeds):
         stores: frozenset[str],
         operators: Operators | None = None,
         endpoints: Mapping[str, str] = MappingProxyType({}),
+        pushes: Mapping[str, Push] = MappingProxyType({}),
     ) -> None:
         self._ledger = ledger
         self._quarantined = QuarantineBook(ledger.engine)
@@ -101,17 +103,21 @@ class FeedActivities(Feeds):
         self._stores = stores
         self._operators = operators
         self._endpoints = endpoints
+        self._pushes = pushes
 
     @activity.defn(name="feed.follow")
     async def follow(self, task: Follow) -> int:
         """Follow one source for some hours; its place is kept in the ledger. Returns how many changes went on."""
-        source = self._sources.get(task.source)
+        source, push = self._sources.get(task.source), self._pushes.get(task.source)
+        if push is not None:
+            async with beating():
+                return await Listener(self._ledger, self._inbox).listen(push, TURN)
         if source is None:
-            known = ", ".join(sorted(self._sources)) or "none"
+            known = ", ".join(sorted([*self._sources, *self._pushes])) or "none"
             reason, remedy = f"no source {task.source} is configured (there are: {known})", "configure its system again"
             await self._troubles.not_configured(task.source, reason, f"{remedy}, or terminate feed:{task.source}")
             raise ApplicationError(f"{reason}; {remedy}, or terminate this workflow", type="NotConfigured")
-        async with _beating(), self._troubles.noted(source):
+        async with beating(), self._troubles.noted(source):
             return await self._follow(source)
 
     async def _follow(self, source: Source) -> int:
@@ -142,7 +148,7 @@ class FeedActivities(Feeds):
             except SystemFailure as failure:
                 if failure.code == HELD:  # nothing was asked; the watch says when it goes on
                     sweep_at = 0.0
-                    await _rest(HELD_PAUSE)
+                    await rest(HELD_PAUSE)
                     continue
                 if failure.family not in _PASSING:
                     raise  # noted for people; the engine retries the activity
@@ -151,9 +157,9 @@ class FeedActivities(Feeds):
                     pause = max(pause, float(min(failure.retry_after, 3600)))
                 activity.logger.warning("feed %s waits %.0f s: %s", source.name, pause, failure)
                 sweep_at = clock() + pause
-                await _rest(pause)
+                await rest(pause)
             else:
-                await _rest(INBOX_EVERY)
+                await rest(INBOX_EVERY)
         return passed
 
     def _apart(self, source: Source) -> float:
@@ -194,6 +200,12 @@ class FeedActivities(Feeds):
         read: set[str] = set()
         most = MOST_GATHERED if isinstance(source, Gathering) else MOST_READ
         waiting = await self._ledger.waiting_notifications(source.system, source.name, limit=most)
+        everything = [notification for notification in waiting if notification.reference == EVERYTHING]
+        if everything:
+            passed += (await self._sweep(source))[0]
+            for notification in everything:
+                await self._ledger.settle_notification(notification.id)
+            waiting = [notification for notification in waiting if notification not in everything]
         try:
             gathered = await self._gathered(source, waiting)
         except SystemFailure as failure:
@@ -391,27 +403,3 @@ class FeedActivities(Feeds):
             activity.logger.warning("operators were not told of the quarantine yet: %s", failure)
         else:
             await self._quarantined.told(found)
-
-
-async def _rest(seconds: float) -> None:
-    """Ends early when the worker stops."""
-    with suppress(TimeoutError):
-        # Not `wait_for`: before Python 3.12 it swallows a cancellation that meets the end of the wait.
-        async with asyncio.timeout(seconds):
-            await activity.wait_for_worker_shutdown()
-
-
-@asynccontextmanager
-async def _beating() -> AsyncIterator[None]:
-    """Heartbeats for as long as the body runs, also while a system takes its time."""
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(BEAT_EVERY)
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()

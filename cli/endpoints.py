@@ -107,6 +107,8 @@ async def _endpoints(client: Api, screen: Screen) -> int:
             f"queue. Mails and portal messages in their queue: {answer['notify']['steps']}",
             style="dim",
         )
+        for name, place in answer["pushes"].items():
+            screen.out.print(_push(name, place), style="yellow" if place["trouble"] else "dim")
         if not answer["counted_now"]:
             screen.out.print("Temporal does not answer: this was counted when each state last changed", style="yellow")
     if away:
@@ -118,6 +120,11 @@ async def _endpoints(client: Api, screen: Screen) -> int:
         return GOOD
     screen.verdict(f"all {len(notes)} systems are up", GOOD)
     return GOOD
+
+
+def _push(name: str, place: dict[str, Any]) -> Text:
+    heard = f"last sign of life {age(place['heard_at'])} ago" if place["heard_at"] else "no sign of life yet"
+    return Text(f"{name}: {heard}" + (f"; the feed looks by itself: {place['trouble']}" if place["trouble"] else ""))
 
 
 def _calls(usage: Any) -> Text:

@@ -9,12 +9,14 @@ import signal
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Any
 
 from sandbox.control import DEFAULT_SECRET, Control
 from sandbox.kernel.serve import PortTaken, Site
 from sandbox.kernel.store import Store, StoreInUse
 from sandbox.kernel.world import DATA_SETS, World
 from sandbox.salesforce.packages.scm_flow import TOPIC
+from sandbox.salesforce.vendor import SalesforceVendor
 from sandbox.vendors import vendors
 
 DEFAULT_PORT = 9100
@@ -41,6 +43,11 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     options.add_argument("--seed", choices=DATA_SETS, default="demo", help="what a first start loads (default demo)")
     options.add_argument("--ports-file", type=Path, metavar="FILE", help="write all addresses there, as JSON")
+    options.add_argument(
+        "--pubsub",
+        action="store_true",
+        help="capture changes in salesforce and serve them by its Pub/Sub API (gRPC) on a free port",
+    )
     for name in ("magento", "salesforce"):
         options.add_argument(f"--notify-{name}", metavar="URL", type=_url, help=f"where {name} sends its notifications")
     options.add_argument(
@@ -65,11 +72,14 @@ async def run(options: argparse.Namespace, store: Store) -> None:
     """Serve until SIGINT or SIGTERM. Raises PortTaken."""
     world = World(store)
     site = Site(world, options.host)
+    pubsub: Any = None
     base = options.base_port
     try:
         site.add_app("control", Control(world).app, base)
         for number, vendor in enumerate(vendors(world), start=1):
             world.add(vendor)
+            if isinstance(vendor, SalesforceVendor) and options.pubsub:
+                pubsub = _pubsub(vendor, options.host)
             site.add_vendor(vendor, base and base + number, base and base + PORTS - 1)
         async with world.unit():
             if store.table("kernel.state").get("seed") is None:
@@ -83,11 +93,22 @@ async def run(options: argparse.Namespace, store: Store) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await site.start()
+        if pubsub is not None:
+            site.addresses["salesforce-pubsub"] = await pubsub.start()
         _announce(site.addresses, options.ports_file)
         await stop.wait()
+        if pubsub is not None:
+            await pubsub.stop()
         await site.stop()
     finally:
         site.close()
+
+
+def _pubsub(vendor: SalesforceVendor, host: str) -> Any:
+    # Imported here: gRPC takes as long to load as all the rest.
+    from sandbox.salesforce.pubsub import PubSub
+
+    return PubSub(vendor.org, vendor.auth, vendor.captured, host)
 
 
 def _announce(addresses: dict[str, str], ports_file: Path | None) -> None:

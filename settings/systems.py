@@ -8,10 +8,11 @@ from typing import Any
 from activities.carrier.activities import CarrierActivities, CarrierListener, CarrierParcels
 from activities.carrier.client import CarrierClient
 from activities.carrier.settings import CarrierSettings
-from activities.changes import Listener, Source
+from activities.changes import Listener, Push, Source
 from activities.financialforce.activities import FinancialForce
 from activities.financialforce.feed import FinancialForceGoods, FinancialForceNotifications
 from activities.financialforce.fulfillment import FinancialForceFulfillment
+from activities.financialforce.push import FinancialForcePush
 from activities.financialforce.settings import FinancialForceSettings
 from activities.financialforce.statements import FinancialForceStatements
 from activities.juston.activities import JustOnBilling, JustOnPayments
@@ -50,6 +51,7 @@ class Connected:
     setup_checks: dict[str, Callable[[], Awaitable[list[str]]]] = field(default_factory=dict)
     system_of: dict[str, str] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
+    pushes: list[Push] = field(default_factory=list)
     readers: dict[str, Reader] = field(default_factory=dict)
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
@@ -75,6 +77,15 @@ def connect_systems(settings: Settings, ledger: Ledger) -> Connected:
     for name, system in settings.systems.items():
         connectors[system.kind](connected, name, system.settings, ledger)
     return connected
+
+
+def push_names(settings: Settings, *, listened: bool = False) -> list[str]:
+    """The streams that systems could push by, or those that are listened to."""
+    return [
+        FinancialForcePush.name_of(name)
+        for name, system in settings.systems.items()
+        if isinstance(system.settings, FinancialForceSettings) and (system.settings.push.channel or not listened)
+    ]
 
 
 def listeners(settings: Settings) -> dict[str, Listener]:
@@ -133,6 +144,8 @@ def _financialforce(connected: Connected, name: str, settings: Any, ledger: Ledg
     connected.setup_checks[name] = erp.verify_setup
     connected.readers[name] = FinancialForceStatements(settings, erp.client, system=name)
     connected.sources.append(FinancialForceGoods(settings, system=name, client=erp.client))
+    if settings.push.channel:
+        connected.pushes.append(FinancialForcePush(settings, system=name, login=erp.client.login))
     connected.closers.append(erp.close)
 
 

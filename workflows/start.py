@@ -209,6 +209,14 @@ class EngineRuns:
             static_summary=f"Follows {source}",
         )
 
+    async def end_feed(self, source: str) -> None:
+        """It is not configured any more. Nothing happens when nobody follows it."""
+        try:
+            await self._client.get_workflow_handle(feed_id(source)).terminate("not configured any more")
+        except RPCError as err:
+            if err.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
     async def start_watch(self, endpoint: str) -> None:
         await self._client.start_workflow(
             EndpointWatch.run,

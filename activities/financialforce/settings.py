@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from activities.salesforce.settings import SalesforceSettings
+from activities.salesforce.settings import PushSettings, SalesforceSettings
 from commerce.model import UtcDatetime
 
 API_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
@@ -187,6 +187,9 @@ class FinancialForceSettings(BaseModel):
     )
     fulfillment: FulfillmentSettings = Field(
         default=FulfillmentSettings(), description="Goods on their way: what status values mean, and the change feed"
+    )
+    push: PushSettings = Field(
+        default=PushSettings(), description="Changes of goods that the org pushes, besides its flow and the feed"
     )
     webhook_secret: SecretStr | None = Field(
         default=None, description="Shared secret of the flow that calls Holdfast when a record changes"

@@ -23,6 +23,7 @@ ASSERTION_SECONDS = 180
 class Token:
     value: str
     instance_url: str
+    org_id: str = ""  # empty where the answer named none
 
 
 class Login:
@@ -70,7 +71,7 @@ class Login:
         if response.status_code == 200 and isinstance(body, dict):
             value, instance_url = body.get("access_token"), body.get("instance_url")
             if isinstance(value, str) and isinstance(instance_url, str) and value and instance_url:
-                return Token(value, instance_url.rstrip("/"))
+                return Token(value, instance_url.rstrip("/"), _org_of(body.get("id")))
         raise failure_of(
             response.status_code,
             body,
@@ -112,3 +113,9 @@ class Login:
         if self._settings.private_key_file is None:
             raise ValueError("no private key")
         return self._settings.private_key_file.read_text(encoding="utf-8")
+
+
+def _org_of(identity: object) -> str:
+    """The org's id in `https://login.salesforce.com/id/{org}/{user}`."""
+    parts = identity.split("/") if isinstance(identity, str) else []
+    return parts[-2] if len(parts) > 2 and parts[-3] == "id" else ""

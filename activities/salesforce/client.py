@@ -48,7 +48,7 @@ class SalesforceClient:
             timeout=httpx2.Timeout(settings.timeout_seconds, connect=min(10.0, settings.timeout_seconds)),
             headers={"User-Agent": USER_AGENT},
         )
-        self._login = Login(settings, self._http, system=system)
+        self.login = Login(settings, self._http, system=system)
         self.usage: tuple[int, int] | None = None  # calls used and allowed in 24 h, from the last answer
 
     async def close(self) -> None:
@@ -297,12 +297,12 @@ class SalesforceClient:
             self._note_usage(response.headers.get("sforce-limit-info", ""))
             return response
 
-        token = await self._login.token()
+        token = await self.login.token()
         response = await attempt(token)
         answer, readable = _body_of(response)
         if _session_refused(response.status_code, answer):
             # The org refused before doing anything, so one replay is safe for a write as well.
-            response = await attempt(await self._login.renew(token))
+            response = await attempt(await self.login.renew(token))
             answer, readable = _body_of(response)
         status = response.status_code
         if 200 <= status < 300 and readable:

@@ -6,6 +6,23 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 
+class PushSettings(BaseModel):
+    """Change Data Capture, heard by the org's Pub/Sub API."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channel: str = Field(
+        default="",
+        pattern=r"^(/data/\w+)?$",
+        description="Channel of Change Data Capture that is listened to, such as /data/ChangeEvents; empty: none",
+    )
+    url: str = Field(
+        default="https://api.pubsub.salesforce.com:7443",
+        pattern=r"^https?://[^\s/:]+:\d+$",
+        description="Address of the Pub/Sub API: host and port",
+    )
+
+
 class SalesforceSettings(BaseModel):
     """Address and credential of one org. Secrets come from the environment or from files."""
 

@@ -109,6 +109,7 @@ class World:
         self._settling = asyncio.Lock()
         self.outbox_wake = asyncio.Event()
         self.jobs_wake = asyncio.Event()
+        self.on_commit: list[Callable[[], None]] = []
         self.doors: dict[str, Sequence[Door]] = {}
         clock = store.table("kernel.state").get("clock") or {"auto": False, "speed": 60.0}
         self.clock_auto: bool = clock["auto"]
@@ -152,6 +153,8 @@ class World:
         """A transaction was kept: the loops look at what it left them."""
         self.outbox_wake.set()
         self.jobs_wake.set()
+        for call in self.on_commit:
+            call()
 
     def record(self, vendor: str, method: str, path: str, status: int | None, key: str | None, body: bytes) -> None:
         """Note one request. `status` is None where the connection was cut without an answer."""

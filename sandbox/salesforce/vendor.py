@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from sandbox.kernel.world import ActError, Vendor, World
 from sandbox.salesforce import bulk, rest_actions, standard, wire
 from sandbox.salesforce.auth import Auth
+from sandbox.salesforce.change_events import Captured
 from sandbox.salesforce.composite_collections import locked
 from sandbox.salesforce.errors import SalesforceError, not_found
 from sandbox.salesforce.limits import Limits, exceeded
@@ -37,14 +38,15 @@ class SalesforceVendor(Vendor):
         bulk.install(self.org)
         for package in PACKAGES:
             package.install(self.org)
-        self._auth = Auth(self.org)
+        self.captured = Captured(self.org)
+        self.auth = Auth(self.org)
         self._limits = Limits(self.org)
         self._api = Api(self.org, self._limits)
 
     # --- what the kernel asks ------------------------------------------------------------------------------------
 
     def credentials(self) -> dict[str, Any]:
-        return self._auth.credentials(self.world.urls.get(self.name, ""))
+        return self.auth.credentials(self.world.urls.get(self.name, ""))
 
     def seed(self, data_set: str) -> None:
         for seed in self.org.seeds:
@@ -59,7 +61,7 @@ class SalesforceVendor(Vendor):
 
     def act(self, do: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if do == "expire-tokens":
-            return {"expired": self._auth.expire()}
+            return {"expired": self.auth.expire()}
         if do == "configure" and set(arguments) & set(SETTINGS):
             return self._configure(arguments)
         act = self.org.acts.get(do)
@@ -105,7 +107,7 @@ class SalesforceVendor(Vendor):
 
     def fault(self, kind: str, options: dict[str, Any], method: str, path: str) -> tuple[int, dict[str, str], bytes]:
         if kind == "expire-auth":
-            self._auth.expire()
+            self.auth.expire()
             err = SalesforceError("INVALID_SESSION_ID", "Session expired or invalid", status=401)
         elif kind == "limit":
             err = exceeded()
@@ -142,7 +144,7 @@ class SalesforceVendor(Vendor):
     def _answer(self, scope: Any, method: str, address: str, headers: dict[str, str], content: bytes) -> Reply:
         path, query = wire.split(address)
         if path[:2] == ("services", "oauth2") and len(path) == 3:
-            return self._auth.endpoint(method, path[2], headers, content)
+            return self.auth.endpoint(method, path[2], headers, content)
         if path == ("services", "data") and method in ("GET", "HEAD"):
             return Reply(200, wire.versions())
         try:
@@ -150,7 +152,7 @@ class SalesforceVendor(Vendor):
             if not data and path[:2] != ("services", "apexrest"):
                 raise not_found()
             version = wire.version_of(path[2]) if data and len(path) > 2 else 0
-            self._auth.check(headers)
+            self.auth.check(headers)
             self._limits.count()
             content = wire.unzipped(content, headers.get("content-encoding", ""))
         except SalesforceError as err:

@@ -101,14 +101,16 @@ class Stand:
 
 @contextlib.asynccontextmanager
 async def standing(
-    also: Mapping[str, str] = MappingProxyType({}), *, dynamic: tuple[str, ...] = ()
+    also: Mapping[str, str] = MappingProxyType({}), *, dynamic: tuple[str, ...] = (), sandbox_with: tuple[str, ...] = ()
 ) -> AsyncIterator[Stand]:
-    """`also` are variables of the environment that go before the stand's own, `dynamic` settings of its Temporal."""
+    """`also` are variables of the environment that go before the stand's own, `dynamic` settings of its Temporal,
+    `sandbox_with` options of its sandbox.
+    """
     with tempfile.TemporaryDirectory(prefix="holdfast-flow-") as name:
         folder = Path(name)
         async with contextlib.AsyncExitStack() as stack:
             (folder / "sandbox").mkdir()
-            sandbox = stack.enter_context(running_sandbox(folder / "sandbox"))
+            sandbox = stack.enter_context(running_sandbox(folder / "sandbox", *sandbox_with))
             sandbox.act("juston", "configure", entry_delay_ms=50, payment_delay_ms=50, refund_delay_ms=20)
             database = await start_postgres(folder / "postgres")
             stack.push_async_callback(database.child.stop)

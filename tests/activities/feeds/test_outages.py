@@ -77,7 +77,7 @@ async def test_a_source_that_is_no_longer_configured_says_what_to_do(feed: Feed)
 
 
 async def test_a_slow_system_is_waited_for_with_heartbeats(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("activities.feeds.BEAT_EVERY", 0.05)
+    monkeypatch.setattr("activities.beating.BEAT_EVERY", 0.05)
     hangs, beats = asyncio.Event(), 0
 
     async def slow(cursor: str | None) -> Page:

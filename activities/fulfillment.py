@@ -110,14 +110,32 @@ class LookAtShop(Model):
 
 
 class WriteShipment(Model):
-    """One dispatched shipment with its tracks. `shipment.number`, the ERP's, is its key in the shop."""
+    """One dispatched shipment with its tracks. `shipment.number`, the ERP's, is its key in the shop.
+
+    `before`: what left before it and is to be shown too, oldest first.
+    """
 
     order_key: str
     store: str
     number: str
     shop_id: str
     shipment: Shipment
+    before: tuple[Shipment, ...] = ()
     tell_customer: bool = False
+
+
+class ShownShipment(Model):
+    """How the shop shows a shipment. `document`: None where nothing of it can be shown yet.
+
+    A bundle that the shop sends as a whole is shown when its last part has left. `also`: earlier shipments that brought
+    parts of it, whose tracks it carries. `waits`: what has left by now and cannot be shown yet, by shipment's number;
+    `missing`: what has to leave first.
+    """
+
+    document: Document | None
+    also: tuple[str, ...] = ()
+    waits: dict[str, tuple[Portion, ...]] = Field(default_factory=dict)
+    missing: tuple[Portion, ...] = ()
 
 
 class InvoiceShipped(Model):
@@ -142,7 +160,7 @@ class ShopFulfillment:
         raise NotImplementedError
 
     @activity.defn(name="storefront.ensure_shipment")
-    async def ensure_shipment(self, task: WriteShipment) -> Document:
+    async def ensure_shipment(self, task: WriteShipment) -> ShownShipment:
         """The shipment with lines, source and tracks. Idempotent by the ERP's number in its comment.
 
         A shipment that is there gets the tracks that it lacks; one with other quantities is NEEDS_PERSON. Never ships
@@ -266,6 +284,9 @@ class ShipmentView(Model):
     portions: tuple[Portion, ...]
     dispatched_at: UtcDatetime | None
     written_back: bool
+    waits: tuple[Portion, ...] = Field(
+        default=(), description="Parts of bundles that the shop shows once the rest of the bundle has left too"
+    )
 
 
 class FulfillmentView(Model):

@@ -160,6 +160,7 @@ class ReconcilerActivities(Reconciler):
             found[key] = GoodsFacts(
                 handed_over=key in views,
                 written=frozenset(one.number for one in view.shipments if one.written_back) if view else frozenset(),
+                waits=frozenset(one.number for one in view.shipments if one.waits) if view else frozenset(),
                 skipped=view.skipped if view is not None else (),
                 cases=tuple(cases.get(key, ())),
                 fresh_since=fresh_since,

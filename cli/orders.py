@@ -215,6 +215,8 @@ def _say_goods(goods: dict[str, Any] | None, screen: Screen) -> None:
         )
     for shipment in goods["shipments"]:
         screen.say(f"  {shipment['number']}  {shipment['state']}  {shipment['carrier']} {shipment['service']}".rstrip())
+        for part in shipment["waits"]:
+            screen.say(f"    {part['quantity']} of {part['sku']}: the shop shows it with the rest of its bundle")
         for track in shipment["tracks"]:
             screen.say(f"    {track['number']}  {track['said']}  {track['link']}".rstrip())
     for transfer in goods["transfers"]:

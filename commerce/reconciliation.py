@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from commerce.bundles import as_they_left
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money, rounded, total
 
@@ -204,6 +205,25 @@ def _in_the_words_of_the_erp(of: defaultdict[StatementKind, list[Statement]]) ->
         ours = next((name for name in one.names if name in numbers), one.item or one.number)
         amount = worth(goods, one.amount.currency) if goods else one.amount
         found.append(one.model_copy(update={"item": ours, "goods": goods, "names": (), "amount": amount}))
+    return _under_which_they_left(found, of[_K.SHIPMENT])
+
+
+def _under_which_they_left(shown: list[Statement], left: Sequence[Statement]) -> list[Statement]:
+    """Parts of bundles under the shipment with which they left: the shop shows a bundle with its last part."""
+    pieces = {piece.line: piece for one in shown for piece in one.goods}
+    parts = [line for line, piece in pieces.items() if piece.parent]
+    by_item = {one.item: one for one in shown}
+    if not parts or len(by_item) < len(shown):  # what is there twice is said as it is
+        return shown
+    oldest = sorted(_live(left), key=lambda one: (one.created_at, one.id))
+    goods_of = [{one.item: _goods([one]) for one in statements} for statements in (oldest, shown)]
+    found = []
+    for item, quantities in as_they_left(goods_of[0], goods_of[1], parts).items():
+        one = by_item.get(item) or next(each for each in shown if quantities.keys() & goods_of[1][each.item].keys())
+        goods = tuple(pieces[line].model_copy(update={"quantity": n}) for line, n in quantities.items() if n)
+        same = quantities == goods_of[1].get(item)
+        given = {"item": item, "goods": goods, "amount": worth(goods, one.amount.currency)}
+        found.append(one if same else one.model_copy(update=given))
     return found
 
 

@@ -14,12 +14,13 @@ class GoodsFacts(Model):
     """What is known of an order's goods: of the run that follows them, or of the last one.
 
     `handed_over`: its checkout left it to be followed. `written`: shipments that are in the shop for all that the run
-    knows. `cases`: open cases that hold shipments up. `fresh_since`: what was changed later may still be on its way to
-    the shop.
+    knows. `waits`: those that the shop shows once the rest of a bundle has left. `cases`: open cases that hold
+    shipments up. `fresh_since`: what was changed later may still be on its way to the shop.
     """
 
     handed_over: bool = False
     written: frozenset[str] = frozenset()
+    waits: frozenset[str] = frozenset()
     skipped: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     fresh_since: UtcDatetime
@@ -114,6 +115,11 @@ def _explanation(difference: Difference, facts: Facts) -> str:
 
 def _of_shipments(difference: Difference, facts: Facts, goods: GoodsFacts) -> str:
     """A run explains what it has not written yet; not for ever, because a hint may be lost."""
+    for step in goods.skipped:
+        if step.startswith(f"show the rest of shipment {difference.item}:"):
+            return f"{SKIPPED} by a decision: {step}"
+    if difference.item in goods.waits and not goods.cases:
+        return f"{IN_PROGRESS}: the shop shows it once the rest of its bundle has left too"
     if difference.kind not in (K.MISSING, K.STATUS):
         return ""
     for step in goods.skipped:

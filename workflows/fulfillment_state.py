@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
         TrackView,
     )
     from commerce.documents import CancelRequest, Document, Event
-    from commerce.fulfillment import Fulfillment, LineProgress, Shipment, State, overall, problems
+    from commerce.fulfillment import Fulfillment, LineProgress, Portion, Shipment, State, overall, problems
     from commerce.model import Model
     from commerce.order import Order
     from commerce.quantities import Entry, QuantityLedger
@@ -36,6 +36,9 @@ class SoFar(Model):
     left_out: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
     news: dict[str, ParcelNews] = Field(default_factory=dict)
+    also: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    waits: dict[str, tuple[Portion, ...]] = Field(default_factory=dict)
+    missing: tuple[Portion, ...] = ()
     delivered: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     cancelled_known: dict[str, Decimal] = Field(default_factory=dict)
@@ -67,7 +70,11 @@ class FulfillmentState(ParkingWorkflow):
         so_far = given.so_far or SoFar()
         self._input = given
         self._reading = so_far.reading
-        self._written = dict(so_far.written)  # by shipment: the tracks that the shop has
+        self._written = dict(so_far.written)  # by shipment: the tracks that the shop was given
+        self._also = dict(so_far.also)  # by shipment: earlier ones that brought parts of its bundles
+        self._waits = dict(so_far.waits)  # by shipment: what the shop shows once the rest of a bundle has left
+        self._missing = so_far.missing  # that rest
+        self._broken: set[str] = set()  # shipments of which a person was asked, because the rest stays
         self._services_due = False  # the shop is asked to invoice what is never shipped
         self._left_out = set(so_far.left_out)  # shipments, and the invoice beside them, kept out by a person
         self._entries = so_far.entries
@@ -257,7 +264,8 @@ class FulfillmentState(ParkingWorkflow):
                     tracks=tuple(self._track(shipment, number) for number in shipment.tracking_numbers()),
                     portions=shipment.portions,
                     dispatched_at=shipment.dispatched_at,
-                    written_back=shipment.number in self._written,
+                    written_back=shipment.number in self._written and shipment.number not in self._waits,
+                    waits=self._waits.get(shipment.number, ()),
                 )
                 for shipment in shipments
                 if shipment.state is not State.CANCELLED

@@ -83,6 +83,9 @@ class FulfillmentSteps(FulfillmentCancel):
         so_far = SoFar(
             reading=self._reading,
             written=self._written,
+            also=self._also,
+            waits=self._waits,
+            missing=self._missing,
             left_out=tuple(sorted(self._left_out)),
             entries=self._quantities.entries(),
             news=self._news,

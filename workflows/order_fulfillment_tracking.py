@@ -7,7 +7,6 @@ ERP is. It asks nobody on its own but for one look after days of silence. `cance
 
 import asyncio
 from datetime import timedelta
-from decimal import Decimal
 from functools import partial
 
 from temporalio import workflow
@@ -20,26 +19,21 @@ with workflow.unsafe.imports_passed_through():
         Carriers,
         ErpFulfillment,
         FulfillmentView,
-        InvoiceShipped,
         LookAtParcels,
         RequestTransfer,
-        ShopFulfillment,
-        WriteShipment,
     )
     from commerce.documents import CancelRequest
     from commerce.failures import Family
-    from commerce.fulfillment import ZERO, Portion, Shipment, State, Transfer
-    from commerce.quantities import Entry, Kind
-    from commerce.totals import is_on_account
+    from commerce.fulfillment import ZERO, Portion, State, Transfer
+    from workflows.fulfillment_shop import FulfillmentInShop
     from workflows.fulfillment_state import FulfillmentInput
-    from workflows.fulfillment_steps import FulfillmentSteps
     from workflows.names import TOO_LATE
-    from workflows.parking import Problem, Skipped, Stopped, family_of, problem_of
+    from workflows.parking import Skipped, Stopped, family_of, problem_of
     from workflows.profiles import swift_step
 
 
 @workflow.defn(name="OrderFulfillmentTracking")
-class OrderFulfillmentTracking(FulfillmentSteps):
+class OrderFulfillmentTracking(FulfillmentInShop):
     @workflow.init
     def __init__(self, given: FulfillmentInput) -> None:
         super().__init__(given)
@@ -77,111 +71,6 @@ class OrderFulfillmentTracking(FulfillmentSteps):
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     # ---- the steps, in order -----------------------------------------------------------------------------------------
-
-    async def _write_shipments(self) -> None:
-        """Each dispatched shipment into the shop, with its tracks; then, on account, its invoice. One at a time."""
-        if not self._in_shop() or self._reading is None:
-            return
-        in_doubt = self._unheard("again")
-        self._heard("again")
-        if in_doubt:
-            self._note("heard", "somebody asked to look for every shipment in the shop again")
-        for shipment in self._reading.dispatched():
-            if not shipment.portions:
-                continue  # what people added at the ERP: nothing of it is the shop's
-            if not in_doubt and self._written.get(shipment.number) == list(shipment.tracking_numbers()):
-                continue
-            if shipment.number not in self._left_out:
-                await self._write_shipment(shipment)
-
-    async def _write_shipment(self, shipment: Shipment) -> None:
-        entry = Entry(kind=Kind.SHIP, document=shipment.number, quantities=_quantities(shipment.portions))
-
-        async def fits() -> None:
-            beyond = self._quantities.would(entry)
-            if beyond:
-                raise Problem(
-                    f"write shipment {shipment.number} of order {self._key} to the shop",
-                    "; ".join(each.words() for each in beyond),
-                    "find out what left the house; correct the ERP and decide 'retry', or 'skip' this shipment",
-                    system=self._need_plan().erp,
-                    may_skip=True,
-                )
-
-        new = shipment.number not in self._written
-        try:
-            await self._check(f"ship {shipment.number}", fits)
-            document = await self._do(
-                f"write shipment {shipment.number}",
-                self._need_plan().storefront,
-                ShopFulfillment.ensure_shipment,
-                lambda: WriteShipment(
-                    order_key=self._key,
-                    store=self._store,
-                    number=self._number,
-                    shop_id=self._order.shop_id,
-                    shipment=shipment,
-                    tell_customer=self._goods_plan.shop_mail,
-                ),
-                may_skip=True,
-            )
-        except Skipped as skipped:
-            self._leave_out(shipment.number, str(skipped))
-            return
-        self._quantities.take(entry)
-        self._written[shipment.number] = list(shipment.tracking_numbers())
-        self._add(document)
-        self._note("did", f"shipment {shipment.number} is {'in the shop' if new else 'in the shop with its tracks'}")
-        if new and is_on_account(self._order):
-            step = f"invoice shipment {shipment.number} in the shop"
-            await self._invoice_in_shop(step, shipment.number, shipment.portions)
-
-    async def _invoice_what_never_ships(self) -> None:
-        """On account, services and downloads have one invoice of their own: after the first shipment's, because the
-        shop charges the delivery with its first invoice, or at once where nothing is to ship.
-        """
-        if self._reading is None or not self._services_open():
-            return
-        number = self._reading.number
-        waits = any(line.open for line in self._lines()) and not self._reading.dispatched()
-        portions = tuple(
-            Portion(line=line.line, sku=line.sku, quantity=line.ordered - line.cancelled)
-            for line in self._lines()
-            if line.intangible and line.ordered > line.cancelled
-        )
-        if waits or not portions:
-            return
-        self._services_due = True
-        step = "invoice what is not shipped in the shop"
-        if not await self._invoice_in_shop(step, number, portions, services=True):
-            self._left_out.add(number)
-
-    async def _invoice_in_shop(
-        self, step: str, key: str, portions: tuple[Portion, ...], *, services: bool = False
-    ) -> bool:
-        """Whether it was written; a person may leave it out."""
-        try:
-            document = await self._do(
-                step,
-                self._need_plan().storefront,
-                ShopFulfillment.invoice_shipped,
-                lambda: InvoiceShipped(
-                    order_key=self._key,
-                    store=self._store,
-                    number=self._number,
-                    shop_id=self._order.shop_id,
-                    key=key,
-                    portions=portions,
-                    services=services,
-                ),
-                may_skip=True,
-            )
-        except Skipped as skipped:
-            self._skipped.append(str(skipped))
-            return False
-        self._quantities.take(Entry(kind=Kind.INVOICE, document=key, quantities=_quantities(portions)))
-        self._add(document)
-        return True
 
     async def _look_at_parcels(self) -> None:
         """What the carrier says of the parcels that are on their way."""
@@ -317,10 +206,3 @@ class OrderFulfillmentTracking(FulfillmentSteps):
                 "everything has left the house; take it back as a return" if gone else "it is cancelled already",
                 type=TOO_LATE,
             )
-
-
-def _quantities(portions: tuple[Portion, ...]) -> dict[str, Decimal]:
-    found: dict[str, Decimal] = {}
-    for portion in portions:
-        found[portion.line] = found.get(portion.line, ZERO) + portion.quantity
-    return found

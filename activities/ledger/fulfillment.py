@@ -169,7 +169,9 @@ class FulfillmentLedger(FulfillmentControl):
 def _late_facts(view: FulfillmentView) -> dict[str, Any]:
     promised = [line.promised_on for line in view.lines if line.promised_on is not None and line.open]
     gone = [each for each in view.shipments if each.state in LEFT_THE_HOUSE and each.dispatched_at is not None]
-    unwritten = [each.dispatched_at for each in gone if view.in_shop and each.portions and not each.written_back]
+    unwritten = [
+        each.dispatched_at for each in gone if view.in_shop and each.portions and not (each.written_back or each.waits)
+    ]
     on_the_way = [each.dispatched_at for each in gone if any(track.delivered_at is None for track in each.tracks)]
     return {
         "promised_on": min(promised, default=None),

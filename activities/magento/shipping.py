@@ -18,15 +18,17 @@ from activities.fulfillment import (
     ShopFulfillment,
     ShopLine,
     ShopProgress,
+    ShownShipment,
     WriteShipment,
 )
 from activities.magento.activities import CANCELED_INVOICE
+from activities.magento.bundles import Sent, sent_with
 from activities.magento.client import Filter, MagentoClient
 from activities.magento.comments import mentions
-from activities.magento.fields import flag, money, number, rows, text, whole
+from activities.magento.fields import money, number, rows, text, whole
 from activities.magento.mapping import COMMENT, known_currency
 from activities.magento.orders import meant_order
-from activities.magento.rows import NotOneRow, bundles_of, held, item_of, priced_rows, said, sent_rows
+from activities.magento.rows import NotTaken, bundles_of, held, item_of, may_ship, priced_rows, said
 from activities.steps import step
 from activities.turns import Memory, Turns
 from commerce.documents import Document, DocumentKind
@@ -43,11 +45,11 @@ _SHIPMENT = "entity_id,increment_id,order_id,comments[comment],items[order_item_
 _INVOICE = (
     "entity_id,increment_id,order_id,state,grand_total,order_currency_code,comments[comment],items[order_item_id,qty]"
 )
-# States in which the shop takes no shipment, and no invoice, from its own validators.
-NOT_SHIPPABLE = frozenset({"payment_review", "holded", "canceled", "closed"})
+# States in which the shop takes no invoice, from its own validators.
 NOT_INVOICEABLE = frozenset({"payment_review", "holded", "canceled", "closed"})
 AnyTask = LookAtShop | WriteShipment | InvoiceShipped
 Row = Mapping[str, Any]
+Tracks = Mapping[str, dict[str, str]]  # by tracking number, as the shop takes them
 
 
 class MagentoShipping(ShopFulfillment):
@@ -89,17 +91,23 @@ class MagentoShipping(ShopFulfillment):
 
     @activity.defn(name="storefront.ensure_shipment")
     @step
-    async def ensure_shipment(self, task: WriteShipment) -> Document:
+    async def ensure_shipment(self, task: WriteShipment) -> ShownShipment:
         """The shipment under the ERP's number, with every track. Never more than the shop's counters leave open."""
         shipment = task.shipment
         tried = f"write shipment {shipment.number} for order {task.order_key}"
         looked_at = self._turns.now()
         order = await self._order(task, tried)
-        wanted = await self._sent_rows(task, order, tried)
-        found = await self._our_shipment(task, wanted, order, tried)
+        sent = await self._sent(task, order, tried)
+        if not sent.rows:
+            return ShownShipment(document=None, waits=sent.waits, missing=sent.missing)
+        brought_by = [shipment, *(one for one in task.before if one.number in sent.also)]
+        tracks = {number: self._track(one, number) for one in brought_by for number in one.tracking_numbers()}
+        found = await self._our_shipment(task, sent.rows, order, tried)
+        adopted = found is not None
         if found is None:
-            self._may_ship(order, wanted, tried)
-            body = self._shipment_body(shipment, wanted, tried, tell=task.tell_customer)
+            with self._asking(tried):
+                may_ship(order, sent.rows)
+            body = self._shipment_body(shipment, sent.rows, tracks, tried, tell=task.tell_customer)
             try:
                 async with self._turns.take(
                     f"ship:{task.order_key}:{shipment.number}", looked_at=looked_at, tried=tried
@@ -111,15 +119,16 @@ class MagentoShipping(ShopFulfillment):
                 if err.family is not Family.REJECTED:
                     raise
                 # A first try whose answer was late may have committed meanwhile: then this one is refused.
-                found = await self._our_shipment(task, wanted, order, tried)
+                found = await self._our_shipment(task, sent.rows, order, tried)
                 if found is None:
                     raise
-                return await self._with_tracks(task, found, looked_at, tried, adopted=True)
-            made = await self._our_shipment(task, wanted, order, tried)
-            if made is None:
-                raise self._not_shown(tried)
-            return await self._with_tracks(task, made, looked_at, tried, adopted=False)
-        return await self._with_tracks(task, found, looked_at, tried, adopted=True)
+                adopted = True
+            else:
+                found = await self._our_shipment(task, sent.rows, order, tried)
+                if found is None:
+                    raise self._not_shown(tried)
+        document = await self._with_tracks(task, found, tracks, looked_at, tried, adopted=adopted)
+        return ShownShipment(document=document, also=sent.also, waits=sent.waits, missing=sent.missing)
 
     @activity.defn(name="storefront.invoice_shipped")
     @step
@@ -238,11 +247,15 @@ class MagentoShipping(ShopFulfillment):
 
     # ---- what is wanted ----------------------------------------------------------------------------------------------
 
-    async def _sent_rows(self, task: WriteShipment, order: Row, tried: str) -> dict[str, Decimal]:
-        """Quantity by the row that the shop counts as sent."""
+    async def _sent(self, task: WriteShipment, order: Row, tried: str) -> Sent:
+        """What the shop is shown of it. What left before and is no row of the shop was a person's matter then."""
         with self._asking(tried):
             priced = priced_rows(order, task.shipment.portions)
-            return sent_rows(order, priced, await self._separately(task, bundles_of(order, priced), tried))
+            rowed = ((one, [each for each in one.portions if item_of(order, each.line)]) for one in task.before)
+            left = [(one.number, priced_rows(order, portions)) for one, portions in rowed if portions]
+            every = {line for _, quantities in left for line in quantities} | set(priced)
+            separately = await self._separately(task, bundles_of(order, every), tried)
+            return sent_with(order, [*left, (task.shipment.number, priced)], separately)
 
     async def _separately(self, task: WriteShipment, bundles: Mapping[str, str], tried: str) -> frozenset[str]:
         """Those of the bundles that leave part by part. An order does not say so, its products do."""
@@ -265,7 +278,7 @@ class MagentoShipping(ShopFulfillment):
         }
         for head, product in bundles.items():
             if set_to.get(product) not in ("0", "1"):
-                raise NotOneRow(
+                raise NotTaken(
                     f"the shop does not say how the bundle of row {head} ships (shipment_type of product {product})",
                     f"set bundles_ship in [systems.{self._system}] to separately or together, restart the workers "
                     "and decide 'retry'",
@@ -274,41 +287,14 @@ class MagentoShipping(ShopFulfillment):
 
     @contextmanager
     def _asking(self, tried: str) -> Iterator[None]:
-        """What is no row of the shop waits for a person."""
+        """What the shop does not take waits for a person."""
         try:
             yield
-        except NotOneRow as err:
+        except NotTaken as err:
             raise self._ask(tried, str(err), err.do_next) from err
 
-    def _may_ship(self, order: Row, wanted: Mapping[str, Decimal], tried: str) -> None:
-        """Raises NEEDS_PERSON where the shop would refuse the shipment."""
-        state = text(order, "state")
-        if state in NOT_SHIPPABLE:
-            raise self._ask(
-                tried,
-                f"the order is {state} in the shop, where it takes no shipment, and the goods have left",
-                "release the order in the shop and decide 'retry', or 'skip' the shop's shipment",
-            )
-        for item_id, quantity in wanted.items():
-            item = item_of(order, item_id)
-            if flag(item, "is_virtual"):
-                raise self._ask(
-                    tried,
-                    f"{text(item, 'sku')} left the house, and is virtual in the shop, which ships nothing of it",
-                    "make the article intangible in the ERP or a simple product in the shop, then decide 'skip'",
-                )
-            gone = max(number(item, "qty_shipped"), number(item, "qty_refunded"))
-            room = number(item, "qty_ordered") - gone - number(item, "qty_canceled")
-            if quantity > room:
-                raise self._ask(
-                    tried,
-                    f"{quantity} of {text(item, 'sku')} left the house, the shop has {room} open to ship",
-                    "find out what was shipped or canceled in the shop by hand; put our number "
-                    "into the comment of a shipment that is the same and decide 'retry', or 'skip'",
-                )
-
     def _shipment_body(
-        self, shipment: Shipment, wanted: Mapping[str, Decimal], tried: str, *, tell: bool
+        self, shipment: Shipment, wanted: Mapping[str, Decimal], tracks: Tracks, tried: str, *, tell: bool
     ) -> dict[str, Any]:
         body: dict[str, Any] = {
             "items": [{"order_item_id": int(item_id), "qty": quantity} for item_id, quantity in wanted.items()],
@@ -318,7 +304,7 @@ class MagentoShipping(ShopFulfillment):
                 "comment": require(f"{self._settings.shipment_prefix}{shipment.number}", COMMENT),
                 "is_visible_on_front": 0,
             },
-            "tracks": [self._track(shipment, number_) for number_ in shipment.tracking_numbers()],
+            "tracks": [*tracks.values()],
         }
         source = self._source(shipment, tried)
         if source:
@@ -347,14 +333,21 @@ class MagentoShipping(ShopFulfillment):
         }
 
     async def _with_tracks(
-        self, task: WriteShipment, found: dict[str, Any], looked_at: datetime, tried: str, *, adopted: bool
+        self,
+        task: WriteShipment,
+        found: dict[str, Any],
+        tracks: Tracks,
+        looked_at: datetime,
+        tried: str,
+        *,
+        adopted: bool,
     ) -> Document:
         """Add the tracks that the shop's shipment lacks. The number is the key: one that is there is not added."""
         there = {text(track, "track_number") for track in rows(found, "tracks")}
-        for tracking in task.shipment.tracking_numbers():
+        for tracking, track in tracks.items():
             if tracking in there:
                 continue
-            entity = self._track(task.shipment, tracking) | {
+            entity = track | {
                 "order_id": int(task.shop_id),
                 "parent_id": int(text(found, "entity_id")),
             }

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from temporalio.api.enums.v1 import EventType
 from activities.changes import Reading
 from commerce.documents import Stage
 from commerce.money import Money
+from commerce.order import Order
 from commerce.payment import Collected, EntryState, EntryStatus
 from tests.flow.orders import portal_order
 from tests.flow.world import World, said
@@ -86,27 +87,15 @@ async def test_an_order_that_waits_for_a_system_says_so_until_it_goes_on(world: 
     assert await shown(world, key) == ("completed", "")
 
 
-async def test_a_memory_that_does_not_answer_holds_an_order_up_and_fails_no_workflow_task(world: World) -> None:
-    order = portal_order()
+Memory = Callable[[World], contextlib.AbstractAsyncContextManager[None]]
+
+
+@contextlib.asynccontextmanager
+async def locked(world: World) -> AsyncIterator[None]:
+    """Our memory does not answer."""
     async with world.ledger.engine.begin() as connection:
         await connection.execute(sa.text("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"))
-        placing = asyncio.create_task(world.place(order, within=60))
-        await world.is_at(order.key, "control.open_order")
-        assert not placing.done()
-    assert (await placing).payment_link
-    async with world.faults("mail", {"kind": "down"}):
-        await world.pay(order.key)
-        await world.is_billed(order.key)
-        await world.bill(order.key)
-        await world.is_at(order.key, "notify.customer")
-        async with world.ledger.engine.begin() as connection:
-            await connection.execute(sa.text("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"))
-            await world.set_faults("mail")
-            await world.is_at(order.key, "control.close_order")
-    result = await world.ends(order.key)
-    assert (result.outcome, result.handed_over) == (Stage.COMPLETED, True)
-    found = await events(world, order.key)
-    assert found["WORKFLOW_TASK_FAILED"] + found["WORKFLOW_TASK_TIMED_OUT"] == 0
+        yield
 
 
 @contextlib.asynccontextmanager
@@ -127,9 +116,9 @@ async def refusing(world: World) -> AsyncIterator[None]:
             await db.execute(sa.text("DROP FUNCTION refuse CASCADE"))
 
 
-async def test_a_memory_that_refuses_holds_an_order_up_and_ends_no_run(world: World) -> None:
-    order = portal_order()
-    async with refusing(world):
+async def is_held_up(world: World, order: Order, away: Memory) -> None:
+    """Placed, and closed, while our memory is away: the order waits for it both times, and then goes on."""
+    async with away(world):
         placing = asyncio.create_task(world.place(order, within=60))
         await world.is_at(order.key, "control.open_order")
         assert not placing.done()
@@ -139,11 +128,22 @@ async def test_a_memory_that_refuses_holds_an_order_up_and_ends_no_run(world: Wo
         await world.is_billed(order.key)
         await world.bill(order.key)
         await world.is_at(order.key, "notify.customer")
-        async with refusing(world):
+        async with away(world):
             await world.set_faults("mail")
             await world.is_at(order.key, "control.close_order")
     result = await world.ends(order.key)
     assert (result.outcome, result.handed_over) == (Stage.COMPLETED, True)
+
+
+async def test_a_memory_that_does_not_answer_holds_an_order_up_and_fails_no_workflow_task(world: World) -> None:
+    order = portal_order()
+    await is_held_up(world, order, locked)
+    found = await events(world, order.key)
+    assert found["WORKFLOW_TASK_FAILED"] + found["WORKFLOW_TASK_TIMED_OUT"] == 0
+
+
+async def test_a_memory_that_refuses_holds_an_order_up_and_ends_no_run(world: World) -> None:
+    await is_held_up(world, portal_order(), refusing)
 
 
 async def test_only_a_fresh_reading_of_the_orders_own_entry_is_believed(world: World) -> None:

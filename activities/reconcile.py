@@ -6,8 +6,8 @@ from typing import Protocol
 from temporalio import activity
 
 from commerce.model import Model, UtcDatetime
-from commerce.reconciliation import Statement
 from commerce.reconciliation_report import Report
+from commerce.statements import Statement
 
 
 class Period(Model):

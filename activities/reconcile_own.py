@@ -28,17 +28,16 @@ from activities.steps import patient_step
 from commerce.documents import CLOSED_STAGES, Decision, DecisionKind, Stage
 from commerce.money import Money
 from commerce.order import Order
-from commerce.reconciliation import PAIRS, PORTAL, Difference, Statement, StatementKind, StatementState, compare
+from commerce.reconciliation import PAIRS, Difference, compare
 from commerce.reconciliation_report import Report, Totals, ages, verdict
-from commerce.repair import SHIPMENTS, Facts, GoodsFacts, advise, reason_of
+from commerce.repair import BESIDE, Facts, GoodsFacts, advise, reason_of
+from commerce.statements import PORTAL, Statement, StatementKind, StatementState
 from commerce.totals import captured, gross_total, is_on_account
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 RunOf = Callable[[str], Awaitable[tuple[str, datetime] | None]]
 BEAT_EVERY = 200  # orders
 ON_ITS_WAY = timedelta(hours=1)  # a shipment that changed since then may still come to the shop by itself
-# Cases of the goods that hold no shipment up.
-BESIDE = frozenset({"refund what was cancelled", "agree with the shop's cancellation"})
 
 
 class ReconcilerActivities(Reconciler):
@@ -140,10 +139,7 @@ class ReconcilerActivities(Reconciler):
         for i in range(0, len(keys), ORDERS_AT_ONCE):
             activity.heartbeat(i)
             facts |= await self._facts(keys[i : i + ORDERS_AT_ONCE])
-        shipped = list(dict.fromkeys(one.order_key for one in found if one.pair == SHIPMENTS))
-        for i in range(0, len(shipped), ORDERS_AT_ONCE):
-            activity.heartbeat(i)
-            for key, goods in (await self._goods_facts(shipped[i : i + ORDERS_AT_ONCE])).items():
+            for key, goods in (await self._goods_facts(keys[i : i + ORDERS_AT_ONCE])).items():
                 facts[key] = facts[key].model_copy(update={"goods": goods})
         return [advise(one, facts[one.order_key]) for one in found]
 

@@ -9,75 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
-
-from pydantic import AfterValidator
 
 from commerce.bundles import as_they_left
 from commerce.model import Model, UtcDatetime
-from commerce.money import Money, rounded, total
-
-Plain = Annotated[Decimal, AfterValidator(lambda value: Decimal(format(value.normalize(), "f")))]
-
-
-class StatementKind(StrEnum):
-    SHOP_ORDER = "shop order"
-    SALES_ORDER = "sales order"
-    PAYMENT = "payment"
-    RECEIPT = "cash receipt"
-    REFUND = "refund"
-    CASH_REFUND = "cash refund"
-    BILLING_ORDER = "billing order"
-    INVOICE = "invoice"
-    SHOP_INVOICE = "shop invoice"
-    ENTRY = "payment entry"
-    SETTLEMENT = "settled invoice"
-    SHIPMENT = "shipment"
-    SHOP_SHIPMENT = "shop shipment"
-
-
-class StatementState(StrEnum):
-    """`live` counts; `pending` is there but does not count yet (a draft, an open entry); `canceled` counts no more."""
-
-    LIVE = "live"
-    PENDING = "pending"
-    CANCELED = "canceled"
-
-
-class Piece(Model):
-    """A quantity of one order line. `price`: of one, without tax. `parent`: the row that this one goes with."""
-
-    line: str
-    sku: str
-    quantity: Plain
-    price: Plain
-    parent: str = ""
-
-
-class Statement(Model):
-    """One document as its system shows it. `key` is the order's; `item` tells payments or shipments of one order apart.
-
-    `amount` is never negative; what goes out has a kind of its own. `status` is the system's own word. `on_account`:
-    a shop order that is paid by terms. `keyed`: it carries our key; else it was made by hand and only names the order.
-    `goods`: of shipments, and all lines of a sales order. `names`: numbers that its text mentions, of which one may be
-    the other side's.
-    """
-
-    kind: StatementKind
-    system: str
-    key: str
-    id: str
-    number: str = ""
-    item: str = ""
-    amount: Money
-    state: StatementState
-    status: str = ""
-    on_account: bool = False
-    keyed: bool = True
-    goods: tuple[Piece, ...] = ()
-    names: tuple[str, ...] = ()
-    created_at: UtcDatetime
-    modified_at: UtcDatetime
+from commerce.money import Money
+from commerce.statements import PORTAL, Piece, Statement, StatementKind, StatementState, quantities_of, sums_of, worth
 
 
 @dataclass(frozen=True)
@@ -109,7 +45,6 @@ PAIRS = (
     Pair("shipments", _K.SHIPMENT, _K.SHOP_SHIPMENT, "ERP shipments", "shop shipments", goods=True),
 )
 PAIR_NAMES = tuple(pair.name for pair in PAIRS)
-PORTAL = "portal"  # the system of an order that a portal placed: what was accepted stands for the shop's side
 
 
 class DifferenceKind(StrEnum):
@@ -117,6 +52,7 @@ class DifferenceKind(StrEnum):
     DOUBLED = "doubled"
     AMOUNT = "amount differs"
     GOODS = "goods differ"
+    CANCELLATIONS = "cancellations differ"
     STATUS = "status differs"
 
 
@@ -170,8 +106,14 @@ def compare(order_key: str, statements: Sequence[Statement], pairs: Iterable[Pai
         left, right = of[pair.left], of[pair.right]
         if pair.right is StatementKind.SHOP_INVOICE and not right and not _invoiced_in_shop(of):
             left = []
+        elif pair.right is StatementKind.SHOP_INVOICE and (
+            _is_invoiced_in_parts(of) or (_live(right) and _is_credited(of))
+        ):
+            left = right = []
         elif pair.right is StatementKind.SHOP_INVOICE:
             left = [one for one in left if one.state is not StatementState.PENDING]
+        elif pair.left is _K.SALES_ORDER and _live(left) and _is_credited(of) and not any(one.unsent for one in left):
+            left, right = [], []  # the sales order says what was sent, and stays
         elif pair.goods and not _lives_in_shop(of):
             left, right = [], []
         found.append(_compare_pair(pair, order_key, left, right))
@@ -181,6 +123,28 @@ def compare(order_key: str, statements: Sequence[Statement], pairs: Iterable[Pai
 def _invoiced_in_shop(of: defaultdict[StatementKind, list[Statement]]) -> bool:
     """The shop shows an invoice for orders that live in it and are paid in advance."""
     return any(order.system != PORTAL and not order.on_account for order in of[StatementKind.SHOP_ORDER])
+
+
+def _is_credited(of: defaultdict[StatementKind, list[Statement]]) -> bool:
+    """The invoice was canceled after it was shown and paid, and all money or everything that was ordered went back."""
+    if not of[_K.INVOICE] or _live(of[_K.INVOICE]):
+        return False
+    came, went = sums_of(_live(of[_K.PAYMENT])), sums_of(_live(of[_K.REFUND]))
+    if came and came == went:
+        return True
+    back = quantities_of(piece for one in of[_K.SHOP_ORDER] for piece in (*one.canceled, *one.refunded))
+    ordered = quantities_of(piece for one in of[_K.SALES_ORDER] if one.keyed for piece in one.goods)
+    return bool(ordered) and all(back.get(line, Decimal(0)) >= number for line, number in ordered.items())
+
+
+def _is_invoiced_in_parts(of: defaultdict[StatementKind, list[Statement]]) -> bool:
+    """An order on account is invoiced in the shop as it ships: less than its invoice for as long as something is open,
+    and for good where the rest was cancelled. More than its invoice is what may never be.
+    """
+    if _invoiced_in_shop(of):
+        return False
+    invoiced, shown = sums_of(_live(of[_K.INVOICE])), sums_of(_live(of[_K.SHOP_INVOICE]))
+    return all(minor <= invoiced.get(currency, 0) for currency, minor in shown.items())
 
 
 def _lives_in_shop(of: defaultdict[StatementKind, list[Statement]]) -> bool:
@@ -227,21 +191,6 @@ def _under_which_they_left(shown: list[Statement], left: Sequence[Statement]) ->
     return found
 
 
-def worth(goods: Iterable[Piece], currency: str) -> Money:
-    """Quantity by price, each line rounded once, however many pieces it came in."""
-    prices = {piece.line: piece.price for piece in goods}
-    amounts = (rounded(number * prices[line], currency) for line, number in quantities_of(goods).items())
-    return total(amounts, currency)
-
-
-def quantities_of(goods: Iterable[Piece]) -> dict[str, Decimal]:
-    """Quantity by line, without lines of which there is nothing."""
-    found: dict[str, Decimal] = {}
-    for piece in goods:
-        found[piece.line] = found.get(piece.line, Decimal(0)) + piece.quantity
-    return {line: number for line, number in found.items() if number}
-
-
 def _drop_money_that_came_and_went(of: defaultdict[StatementKind, list[Statement]]) -> None:
     """Money that went back whole before it was booked leaves nothing to book."""
     booked = {one.item for one in (*of[StatementKind.RECEIPT], *of[StatementKind.CASH_REFUND]) if not _is_canceled(one)}
@@ -284,6 +233,11 @@ def _judge(pair: Pair, order_key: str, item: str, lefts: list[Statement], rights
     left_state, right_state = _state(lefts), _state(rights)
     if StatementState.LIVE not in (left_state, right_state):
         return []
+    off = _cancelled_apart(lefts, rights) if pair.left is _K.SHOP_ORDER else None
+    if off == [] and left_state is not right_state and StatementState.PENDING not in (left_state, right_state):
+        return []  # all of it is cancelled on one side, and cancelled or given back on the other
+    if off and left_state is right_state:
+        return [_cancellations_differ(pair, order_key, item, live_left, live_right, off)]
     if right_state is None:
         return [_difference(pair, _MISSING, order_key, item, live_left, (), side=pair.right_name, about=live_left)]
     if left_state is None:
@@ -339,6 +293,39 @@ def _amount_differs(
     return found.model_copy(update={"amount": Money(minor=abs(off.minor), currency=currency)})
 
 
+def _cancelled_apart(lefts: Sequence[Statement], rights: Sequence[Statement]) -> list[Piece] | None:
+    """What was cancelled on one side only; what the shop gave back need not be cancelled there. None: nobody can say.
+
+    A portal has no books of its own, and what was entered by hand has no lines of ours.
+    """
+    if len(lefts) != 1 or len(rights) != 1 or lefts[0].system == PORTAL or not rights[0].goods:
+        return None
+    zero = Decimal(0)
+    in_shop, given_back, in_erp = (
+        quantities_of(pieces) for pieces in (lefts[0].canceled, lefts[0].refunded, rights[0].canceled)
+    )
+    found = []
+    for piece in rights[0].goods:
+        here, there = in_shop.get(piece.line, zero), in_erp.get(piece.line, zero)
+        off = max(here - there, there - here - given_back.get(piece.line, zero), zero)
+        if off:
+            found.append(piece.model_copy(update={"quantity": off}))
+    return found
+
+
+def _cancellations_differ(
+    pair: Pair,
+    order_key: str,
+    item: str,
+    left: Sequence[Statement],
+    right: Sequence[Statement],
+    off: Sequence[Piece],
+) -> Difference:
+    kind = DifferenceKind.CANCELLATIONS
+    found = _difference(pair, kind, order_key, item, left, right, about=left, changed=True)
+    return found.model_copy(update={"amount": worth(off, left[0].amount.currency)})
+
+
 def _goods(statements: Iterable[Statement]) -> dict[str, Decimal]:
     return quantities_of(piece for one in statements for piece in one.goods)
 
@@ -372,14 +359,6 @@ def _is_canceled(statement: Statement) -> bool:
 
 def _live(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     return tuple(one for one in statements if one.state is StatementState.LIVE)
-
-
-def sums_of(statements: Iterable[Statement]) -> dict[str, int]:
-    """Minor units by currency."""
-    found: dict[str, int] = {}
-    for one in statements:
-        found[one.amount.currency] = found.get(one.amount.currency, 0) + one.amount.minor
-    return found
 
 
 def _sum_in(statements: Iterable[Statement], currency: str) -> Money:

@@ -10,7 +10,8 @@ from pydantic import Field
 from commerce.fulfillment import ZERO, Count
 from commerce.model import Model, UtcDatetime
 from commerce.money import Money
-from commerce.reconciliation import PAIRS, Compared, Difference, Pair, Statement, quantities_of, sums_of
+from commerce.reconciliation import PAIRS, Compared, Difference, Pair
+from commerce.statements import Statement, quantities_of, sums_of
 
 
 @dataclass

@@ -4,10 +4,14 @@ import shlex
 from collections.abc import Iterable, Mapping
 
 from commerce.model import Model, UtcDatetime
-from commerce.reconciliation import Difference, DifferenceKind, Statement, StatementKind, quantities_of
+from commerce.reconciliation import Difference, DifferenceKind
+from commerce.statements import Piece, Statement, StatementKind, quantities_of
 
 K = DifferenceKind
 SHIPMENTS = "shipments"
+# Cases of the goods about what was cancelled: they hold no shipment up.
+BESIDE = ("refund what was cancelled", "agree with the shop's cancellation")
+_OF_CANCELLATIONS = frozenset({"orders", "billing", "shop-invoices", "entries"})
 
 
 class GoodsFacts(Model):
@@ -100,9 +104,13 @@ def _explanation(difference: Difference, facts: Facts) -> str:
     for step in facts.skipped:
         if step.startswith(_STEPS[difference.pair]) and difference.kind in (K.MISSING, K.STATUS):
             return f"{SKIPPED} by a decision: {step}"
+    if difference.pair in _OF_CANCELLATIONS and difference.kind in (K.STATUS, K.CANCELLATIONS):
+        settled = [step for step in (facts.goods.skipped if facts.goods is not None else ()) if step.startswith(BESIDE)]
+        if settled:
+            return f"{SKIPPED} by a decision: {settled[-1]}"
     if difference.kind is K.AMOUNT and facts.corrected and _against_the_shop(difference):
         return f"{CORRECTED} by a decision: {facts.corrected}"
-    if difference.kind not in (K.MISSING, K.STATUS):
+    if difference.kind not in (K.MISSING, K.STATUS, K.CANCELLATIONS):
         return ""
     if facts.cases:
         return f"{PARKED}: {', '.join(facts.cases)}"
@@ -158,6 +166,12 @@ def _remedy(difference: Difference, facts: Facts) -> str:
     if difference.kind is K.GOODS:
         said = f"{left} holds {goods_said(difference.left)}, {right} holds {goods_said(difference.right)}"
         return f"{said}: find out what left the house and correct the one that is wrong in its system"
+    if difference.kind is K.CANCELLATIONS:
+        here, there = (
+            pieces_said(piece for one in side for piece in one.canceled) for side in (difference.left, difference.right)
+        )
+        said = f"of {left} was cancelled: {here}; of {right}: {there}"
+        return f"{said}; cancel what is missing in the shop, or with `starter.py cancel {key}` at the ERP"
     if difference.kind is K.STATUS:
         return f"{left} is {_status(difference.left)}, {right} is {_status(difference.right)}: bring them in line"
     if not difference.left:
@@ -212,7 +226,11 @@ def _names(statements: tuple[Statement, ...]) -> str:
 
 def goods_said(statements: Iterable[Statement]) -> str:
     """Such as `2 of HF-1001, 1 of HF-1003`."""
-    pieces = [piece for one in statements for piece in one.goods]
+    return pieces_said(piece for one in statements for piece in one.goods)
+
+
+def pieces_said(said: Iterable[Piece]) -> str:
+    pieces = list(said)
     names = {piece.line: piece.sku or f"line {piece.line}" for piece in pieces}
     return ", ".join(f"{number:f} of {names[line]}" for line, number in quantities_of(pieces).items()) or "nothing"
 

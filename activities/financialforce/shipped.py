@@ -1,6 +1,7 @@
 """What the ERP's own books show of shipments, for a reconciliation: under the ERP's number, with lines and prices."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from activities.financialforce.goods import (
@@ -13,30 +14,66 @@ from activities.financialforce.goods import (
     rows_of,
 )
 from activities.financialforce.mapping import number
+from activities.financialforce.orders import CANCELLED
 from activities.financialforce.settings import FieldNames, FinancialForceSettings
 from activities.salesforce.changed import at_path, moment
 from activities.salesforce.client import SalesforceClient
 from activities.salesforce.soql import chunks
-from commerce.fulfillment import LEFT_THE_HOUSE, Shipment, State
+from commerce.fulfillment import LEFT_THE_HOUSE, ZERO, Shipment, State
 from commerce.money import Money
-from commerce.reconciliation import Piece, Statement, StatementKind, StatementState, worth
+from commerce.statements import Piece, Statement, StatementKind, StatementState, quantities_of, worth
 
+INTANGIBLE = "SCMC__Item_Master__r.SCMC__Intangible__c"
 # All that shipments are read from: boxes and transfers change nothing about what left.
 _KINDS = ("lines", "shippings", "picks")
 
 
 def lines_of(order_key: str, lines: Iterable[Mapping[str, Any]], names: FieldNames) -> tuple[Piece, ...]:
-    """The lines of a sales order that are the shop's, with their prices."""
+    """The lines of a sales order that are the shop's, as they were ordered, with their prices."""
     return tuple(
         Piece(
             line=line,
             sku=str(at_path(row, "SCMC__Item_Master__r.Name") or ""),
-            quantity=number(row["SCMC__Quantity__c"]),
+            quantity=ordered_of(row, names),
             price=number(row["SCMC__Price__c"]),
         )
         for row in lines
         if (line := line_id(row, order_key, names))
     )
+
+
+def ordered_of(row: Mapping[str, Any], names: FieldNames) -> Decimal:
+    """What a line was about before anything of it was cancelled; of lines that people added, what it is about now."""
+    return max(number(row[names.ordered_quantity]), number(row["SCMC__Quantity__c"]))
+
+
+def cancelled_of(
+    order_key: str, lines: Iterable[Mapping[str, Any]], names: FieldNames, *, whole: bool
+) -> tuple[Piece, ...]:
+    """What of the shop's lines was cancelled. `whole`: the order was, with all that had not left."""
+    found = []
+    for row in lines:
+        line = line_id(row, order_key, names)
+        kept = number(row["SCMC__Quantity__c"])
+        if whole or row["SCMC__Status__c"] == CANCELLED:
+            kept = number(row["SCMC__Quantity_Shipped__c"])
+        gone = ordered_of(row, names) - kept
+        if line and gone > 0:
+            sku = str(at_path(row, "SCMC__Item_Master__r.Name") or "")
+            found.append(Piece(line=line, sku=sku, quantity=gone, price=number(row["SCMC__Price__c"])))
+    return tuple(found)
+
+
+def unsent_of(order_key: str, lines: Sequence[Mapping[str, Any]], names: FieldNames) -> tuple[Piece, ...]:
+    """What of the shop's lines may still leave the house, where the order stands."""
+    gone = quantities_of(cancelled_of(order_key, lines, names, whole=False))
+    sent = {line_id(row, order_key, names): number(row["SCMC__Quantity_Shipped__c"]) for row in lines}
+    kept = [line for line in lines if at_path(line, INTANGIBLE) is not True]
+    still = (
+        piece.model_copy(update={"quantity": piece.quantity - gone.get(piece.line, ZERO) - sent[piece.line]})
+        for piece in lines_of(order_key, kept, names)
+    )
+    return tuple(piece for piece in still if piece.quantity > 0)
 
 
 async def shipments_of(

@@ -9,18 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from activities.financialforce.goods import key_paths
+from activities.financialforce.goods import key_paths, line_id
 from activities.financialforce.mapping import CASH_LINE, ORDER, ORDER_LINE, SHIPPING, external_id, number
 from activities.financialforce.orders import CANCELLED
 from activities.financialforce.settings import FinancialForceSettings
-from activities.financialforce.shipped import lines_of, shipments_of
+from activities.financialforce.shipped import INTANGIBLE, cancelled_of, lines_of, ordered_of, shipments_of, unsent_of
 from activities.reconcile import KeyPage, Period
 from activities.salesforce.changed import Changed, at_path, moment, number_of, page_of
 from activities.salesforce.client import SalesforceClient
 from activities.salesforce.soql import chunks, in_list
 from commerce.failures import Family, SystemFailure
 from commerce.money import Money, rounded, total
-from commerce.reconciliation import Statement, StatementKind, StatementState
+from commerce.statements import Statement, StatementKind, StatementState, quantities_of
 
 _CASH_STATES = {
     "Complete": StatementState.LIVE,
@@ -129,9 +129,9 @@ class FinancialForceStatements:
         found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for portion in chunks(ids):
             rows = await self._query(
-                f"SELECT Id,SCMC__Sales_Order__c,SCMC__Quantity__c,SCMC__Price__c,SCMC__Status__c,"
-                f"{self._names.line_key},SCMC__Item_Master__r.Name FROM {ORDER_LINE} "
-                f"WHERE SCMC__Sales_Order__c IN {in_list(portion)}"
+                f"SELECT Id,SCMC__Sales_Order__c,SCMC__Quantity__c,SCMC__Quantity_Shipped__c,SCMC__Price__c,"
+                f"SCMC__Status__c,{self._names.ordered_quantity},{self._names.line_key},SCMC__Item_Master__r.Name,"
+                f"{INTANGIBLE} FROM {ORDER_LINE} WHERE SCMC__Sales_Order__c IN {in_list(portion)}"
             )
             for row in rows:
                 found[str(row["SCMC__Sales_Order__c"])].append(row)
@@ -140,10 +140,18 @@ class FinancialForceStatements:
     def _order(self, row: Mapping[str, Any], owner: str, lines: Sequence[Mapping[str, Any]]) -> Statement:
         currency = self._currency(row, "SCMC__Currency__r.Name")
         canceled = row["SCMC__Status__c"] == CANCELLED
-        # A line that was cancelled alone no longer counts; a cancelled order keeps what it was about.
-        counted = [line for line in lines if canceled or line["SCMC__Status__c"] != CANCELLED]
+        gone = cancelled_of(owner, lines, self._names, whole=canceled)
+        # What was cancelled later stays in the amount, as in the shop's total and the invoice, and is told apart. What
+        # people added no longer counts once its line is cancelled.
+        ordered = {id_: ordered_of(line, self._names) for line in lines if (id_ := line_id(line, owner, self._names))}
+        nothing_left = bool(ordered) and quantities_of(gone) == ordered
+        counted = [
+            line
+            for line in lines
+            if canceled or line["SCMC__Status__c"] != CANCELLED or line_id(line, owner, self._names)
+        ]
         amounts = [
-            rounded(number(line["SCMC__Quantity__c"]) * number(line["SCMC__Price__c"]), currency) for line in counted
+            rounded(ordered_of(line, self._names) * number(line["SCMC__Price__c"]), currency) for line in counted
         ]
         return Statement(
             kind=StatementKind.SALES_ORDER,
@@ -152,10 +160,12 @@ class FinancialForceStatements:
             id=str(row["Id"]),
             number=str(row["Name"]),
             amount=total(amounts, currency) + rounded(number(row["SCMC__Total_Tax__c"]), currency),
-            state=StatementState.CANCELED if canceled else StatementState.LIVE,
-            status=str(row["SCMC__Status__c"] or ""),
+            state=StatementState.CANCELED if canceled or nothing_left else StatementState.LIVE,
+            status=str(row["SCMC__Status__c"] or "") + (", all cancelled" if nothing_left and not canceled else ""),
             keyed=bool(row.get(self._names.order_key)),
             goods=lines_of(owner, lines, self._names),
+            canceled=gone,
+            unsent=() if canceled else unsent_of(owner, lines, self._names),
             created_at=moment(row["CreatedDate"]),
             modified_at=moment(row["SystemModstamp"]),
         )
@@ -174,8 +184,8 @@ class FinancialForceStatements:
             lines |= {str(row["Id"]): row for row in twins}
         groups: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         owners = self._owners(lines.values(), by_number)
-        for line_id, row in lines.items():
-            owner = owners.get(line_id, "")
+        for row_id, row in lines.items():
+            owner = owners.get(row_id, "")
             if owner in keys or owner.startswith("*:"):
                 groups[str(row["c2g__CashEntry__c"]), owner].append(row)
         found = (self._cash_statement(owner, rows) for (_, owner), rows in groups.items())

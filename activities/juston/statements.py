@@ -13,7 +13,7 @@ from activities.salesforce.client import SalesforceClient
 from activities.salesforce.soql import chunks, in_list
 from commerce.failures import Family, SystemFailure
 from commerce.money import Money
-from commerce.reconciliation import Statement, StatementKind, StatementState
+from commerce.statements import Statement, StatementKind, StatementState
 
 _TRIED = "read JustOn's documents for a comparison"
 _ENTRY_STATES = {

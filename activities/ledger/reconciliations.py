@@ -13,8 +13,9 @@ from activities.ledger import tables as t
 from activities.ledger.database import transaction
 from activities.reconcile import Ask
 from commerce.model import Model, UtcDatetime
-from commerce.reconciliation import Difference, Statement
+from commerce.reconciliation import Difference
 from commerce.reconciliation_report import Report
+from commerce.statements import Statement
 
 State = Literal["running", "done", "failed"]
 _PER_READ = 200  # orders whose statements are in memory at once

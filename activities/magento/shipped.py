@@ -8,12 +8,27 @@ from typing import Any
 
 from activities.magento.fields import moment, number, rows, text
 from commerce.fulfillment import ZERO
-from commerce.reconciliation import Piece, Statement, StatementKind, StatementState, worth
+from commerce.statements import Piece, Statement, StatementKind, StatementState, worth
 
-ITEMS = "items[item_id,parent_item_id,product_type,sku,price,qty_ordered]"
+ITEMS = "items[item_id,parent_item_id,product_type,sku,price,qty_ordered,qty_canceled,qty_refunded]"
 SHIPMENT = "entity_id,increment_id,order_id,created_at,updated_at,comments[comment],items[order_item_id,qty]"
 _NUMBER = re.compile(r"[\w/.-]*\d[\w/.-]*")
 Row = Mapping[str, Any]
+
+
+def counted(items: Sequence[Row], counter: str) -> tuple[Piece, ...]:
+    """The rows of an order of which its counter (such as `qty_canceled`) tells something."""
+    return tuple(
+        Piece(
+            line=text(item, "item_id"),
+            sku=text(item, "sku"),
+            quantity=number(item, counter),
+            price=number(item, "price"),
+            parent=text(item, "parent_item_id"),
+        )
+        for item in items
+        if number(item, counter)
+    )
 
 
 def shipment_of(order: Statement, items: Sequence[Row], row: Row, *, prefix: str) -> Statement:

@@ -12,12 +12,12 @@ from activities.magento.feed import CANCELED
 from activities.magento.fields import Unmappable, at_path, group, moment, money, rows, stamp, text, whole
 from activities.magento.mapping import known_currency
 from activities.magento.payments import payments_of
-from activities.magento.shipped import ITEMS, SHIPMENT, shipment_of
+from activities.magento.shipped import ITEMS, SHIPMENT, counted, shipment_of
 from activities.reconcile import KeyPage, Period
 from commerce.failures import Family, SystemFailure
 from commerce.money import Money, total
 from commerce.order import PaymentState
-from commerce.reconciliation import Statement, StatementKind, StatementState
+from commerce.statements import Statement, StatementKind, StatementState
 
 _TRIED = "read the shop's documents for a comparison"
 _ORDER = (
@@ -121,7 +121,13 @@ class MagentoStatements:
             meaning = self._settings.payment_methods.get(method, "captured")
             order = self._statement(
                 StatementKind.SHOP_ORDER, key, row, gross, self._order_state(state), state
-            ).model_copy(update={"on_account": meaning == "on_account"})
+            ).model_copy(
+                update={
+                    "on_account": meaning == "on_account",
+                    "canceled": counted(rows(row, "items"), "qty_canceled"),
+                    "refunded": counted(rows(row, "items"), "qty_refunded"),
+                }
+            )
         except Unmappable as err:
             raise self._odd(f"order {key}: {err}") from err
         return [order, *self._gateway(key, row, grand_total)]

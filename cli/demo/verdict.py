@@ -129,7 +129,7 @@ def _undone(order: Expected, shelf: Shelf, finding: Finding) -> bool:
         finding.none_open(place, key, shelf.of(place, key))
     if not shelf.of(("juston", "entries"), key):
         finding.missing += 1
-        finding.problems.append(f"missing: payment entry in JustOn for {key}, to be canceled")
+        finding.problems.append(f"missing: payment entry in JustOn for {key}, to be cancelled")
     if order.fate is Fate.REFUNDED and not payments:
         finding.missing += 1
         finding.problems.append(f"missing: payment in JustOn for {key}, to be refunded")

@@ -5,14 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from commerce.money import Money
-from commerce.reconciliation import (
-    Difference,
-    Piece,
-    Statement,
-    StatementKind,
-    StatementState,
-    compare,
-)
+from commerce.reconciliation import Difference, compare
+from commerce.statements import Piece, Statement, StatementKind, StatementState
 
 K, S = StatementKind, StatementState
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)

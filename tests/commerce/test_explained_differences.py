@@ -5,13 +5,9 @@ from typing import Any
 
 import pytest
 
-from commerce.reconciliation import (
-    PAIRS,
-    Difference,
-    compare,
-)
+from commerce.reconciliation import PAIRS, Difference, compare
 from commerce.repair import Facts, GoodsFacts, advise
-from tests.commerce.statements import AT, IN_SHOP, KEY, LEFT, MISSING, SHOWN, K, difference, shipped, statement
+from tests.commerce.statements import AT, IN_SHOP, KEY, LEFT, MISSING, SHOWN, K, S, difference, shipped, statement
 
 
 @pytest.mark.parametrize(
@@ -126,3 +122,28 @@ def test_goods_that_differ_name_what_each_side_holds() -> None:
         if each.kind == "goods differ"
     ]
     assert "holds 2 of SKU-1, 1 of SKU-2, 4 of SKU-3" in advise(off, goods(EARLIER)).remedy
+
+
+def test_what_a_person_settled_of_a_cancellation_explains_what_it_leaves() -> None:
+    stands = difference(
+        statement(K.SALES_ORDER, state=S.CANCELED), statement(K.BILLING_ORDER), statement(K.INVOICE), pair="billing"
+    )
+    fresh = {"handed_over": True, "fresh_since": AT}
+    left = Facts(stage="completed", goods=GoodsFacts(**fresh))
+    assert advise(stands, left).explained == ""
+    settled = GoodsFacts(**fresh, skipped=("refund what was cancelled: credited (dana)",))
+    said = advise(stands, Facts(stage="completed", goods=settled)).explained
+    assert said == "skipped by a decision: refund what was cancelled: credited (dana)"
+    assert advise(MISSING, Facts(stage="completed", goods=settled)).explained == "", "it explains nothing else"
+
+
+def test_cancellations_that_differ_say_what_was_cancelled_where() -> None:
+    lamp = {"line": "1", "sku": "HF-1001", "price": "39.50"}
+    shop = statement(K.SHOP_ORDER, canceled=[{**lamp, "quantity": 2}])
+    erp = statement(K.SALES_ORDER, goods=[{**lamp, "quantity": 3}])
+    advised = advise(difference(shop, erp), Facts(stage="completed"))
+    said = "of shop order shop order-1 over 99.84 EUR was cancelled: 2 of HF-1001; of sales order sales order-1"
+    assert advised.remedy.startswith(said)
+    assert advised.remedy.endswith(
+        ": nothing; cancel what is missing in the shop, or with `starter.py cancel de:1001` at the ERP"
+    )

@@ -4,12 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from commerce.reconciliation import (
-    PAIRS,
-    StatementState,
-    compare,
-)
+from commerce.reconciliation import PAIRS, compare
 from commerce.reconciliation_report import Totals
+from commerce.statements import StatementState
 from tests.commerce.statements import (
     BOOKED,
     IN_SHOP,

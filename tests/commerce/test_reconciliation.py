@@ -8,15 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce.money import Money
-from commerce.reconciliation import (
-    PAIRS,
-    DifferenceKind,
-    Statement,
-    StatementKind,
-    StatementState,
-    compare,
-)
+from commerce.reconciliation import PAIRS, DifferenceKind, compare
 from commerce.reconciliation_report import Totals, ages, bucket_of, verdict
+from commerce.statements import Statement, StatementKind, StatementState
 from tests.commerce.statements import (
     AT,
     KEY,
@@ -26,6 +20,7 @@ from tests.commerce.statements import (
     S,
     found,
     invoiced,
+    piece,
     statement,
     without,
 )
@@ -203,3 +198,73 @@ def test_the_order_in_which_documents_are_read_changes_nothing(made: list[Statem
         )
 
     assert told(made) == told(shuffled)
+
+
+# ---- what was cancelled or given back after the order was placed -----------------------------------------------------
+
+THREE = [piece("1", 3, "10.00"), piece("2", 1, "5.00")]
+
+
+def ordered(canceled: int = 0, refunded: int = 0, **more: Any) -> Statement:
+    """The shop's order of three lamps and a shade, of which so many lamps were cancelled or given back."""
+    gone = [piece("1", number, "10.00") for number in (canceled, refunded)]
+    return statement(K.SHOP_ORDER, canceled=gone[:1], refunded=gone[1:], **more)
+
+
+def booked(canceled: int = 0, unsent: int = 0, **more: Any) -> Statement:
+    gone, open_ = piece("1", canceled, "10.00"), piece("1", unsent, "10.00")
+    return statement(K.SALES_ORDER, goods=THREE, canceled=[gone], unsent=[open_] if unsent else [], **more)
+
+
+@pytest.mark.parametrize(
+    ("shop", "erp", "said"),
+    [
+        (ordered(2), booked(2), []),
+        (ordered(2), booked(), ["orders: cancellations differ 20.00 EUR"]),  # the ERP would send what nobody wants
+        (ordered(), booked(1), ["orders: cancellations differ 10.00 EUR"]),  # the shop shows what never comes
+        (ordered(refunded=1), booked(1), []),
+        (ordered(refunded=1), booked(), []),  # sent, and taken back
+        (ordered(system="portal"), booked(1), []),  # it has no books of its own
+    ],
+    ids=["both", "only shop", "only ERP", "given back", "returned", "portal"],
+)
+def test_what_was_cancelled_of_an_order_is_compared_apart_from_its_amount(
+    shop: Statement, erp: Statement, said: list[str]
+) -> None:
+    assert found(*without(K.SHOP_ORDER, K.SALES_ORDER), shop, erp) == said
+
+
+def test_an_order_that_the_shop_has_cancelled_and_the_erp_has_not_is_named() -> None:
+    shop = statement(K.SHOP_ORDER, state=S.CANCELED, canceled=THREE)
+    assert found(shop, booked(), statement(K.BILLING_ORDER)) == [
+        "orders: status differs 99.84 EUR",
+        "invoices: missing in invoices 99.84 EUR",
+    ]
+    whole = booked().model_copy(update={"canceled": tuple(THREE), "state": S.CANCELED})
+    assert found(shop, whole) == []
+    given_back = statement(K.SHOP_ORDER, refunded=THREE)
+    assert found(given_back, whole) == []
+
+
+def test_an_order_on_account_is_invoiced_in_the_shop_as_it_ships_and_never_beyond_its_invoice() -> None:
+    rest = without(K.SHOP_ORDER, K.SHOP_INVOICE)
+    shop = statement(K.SHOP_ORDER, on_account=True)
+    assert found(*rest, shop, statement(K.SHOP_INVOICE, 5284)) == []
+    assert found(*rest, shop, statement(K.SHOP_INVOICE, 9985)) == ["shop-invoices: amount differs 0.01 EUR"]
+
+
+def test_an_invoice_that_was_canceled_after_all_went_back_is_in_step_unless_the_erp_still_sends() -> None:
+    credited = [
+        *without(K.SHOP_ORDER, K.SALES_ORDER, K.BILLING_ORDER, K.INVOICE, K.ENTRY, K.SETTLEMENT),
+        statement(K.BILLING_ORDER, state=S.CANCELED),
+        statement(K.INVOICE, state=S.CANCELED),
+        statement(K.REFUND, item="tx-1"),
+        statement(K.CASH_REFUND, item="tx-1"),
+    ]
+    assert found(*credited, ordered(refunded=3), booked()) == []
+    assert found(*credited, ordered(refunded=3), booked(unsent=1)) == ["billing: status differs 99.84 EUR"]
+    kept = [one for one in credited if one.kind not in (K.REFUND, K.CASH_REFUND)]
+    assert found(*kept, ordered(refunded=2), booked()) == [
+        "billing: status differs 99.84 EUR",
+        "shop-invoices: status differs 99.84 EUR",
+    ]

@@ -85,6 +85,11 @@ class Org:
         more = Decimal(str(row["SCMC__Total_Tax__c"])) + Decimal(amount)
         await self.change(ERP_ORDER, order, SCMC__Total_Tax__c=str(more))
 
+    async def cancel_the_invoice(self, key: str) -> None:
+        books = await asyncio.to_thread(self._world.sandbox.books, "juston")
+        invoice = next(row["id"] for row in books["invoices"] if row["key"] == key)
+        await self._ask("POST", "/actions/custom/apex/ONB2__InvoiceCancellation", {"inputs": [{"invoiceId": invoice}]})
+
     async def delete_the_order(self, key: str) -> None:
         await self._ask("DELETE", f"/sobjects/{ERP_ORDER}/{await self._order(key)}")
 
@@ -126,6 +131,12 @@ class Shop:
         order = await self._ask("GET", f"orders/{id}")
         items = [{"order_item_id": order["items"][0]["item_id"], "qty": quantity}]
         await self._ask("POST", f"order/{id}/ship", {"items": items})
+
+    async def credit(self, key: str) -> None:
+        """A credit memo over everything that was invoiced."""
+        books = await asyncio.to_thread(self._world.sandbox.books, "magento")
+        id = next(row["id"] for row in books["orders"] if row["key"] == key)
+        await self._ask("POST", f"order/{id}/refund", {"notify": False})
 
     async def comment(self, shipment: str, text: str) -> None:
         entity = {"comment": text, "parent_id": int(shipment), "is_visible_on_front": 0, "is_customer_notified": 0}

@@ -16,7 +16,13 @@ REFUSED = {"kind": "status", "status": 503, "match": {"method": "POST", "path": 
 
 
 @pytest.fixture(scope="module")
-async def sent(world: World) -> dict[str, str]:
+def began() -> datetime:
+    """Before the orders of this module."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+async def sent(world: World, began: datetime) -> dict[str, str]:
     """Shop orders of three lamps: two shipped, one waits; and a portal's order that was shipped whole."""
     order = portal_order()
     names = ("whole", "deleted", "by hand", "young")
@@ -38,9 +44,9 @@ async def sent(world: World) -> dict[str, str]:
 
 
 async def test_what_shipped_and_was_written_back_is_in_step_and_a_portals_goods_are_in_no_shop(
-    world: World, sent: dict[str, str]
+    world: World, sent: dict[str, str], began: datetime
 ) -> None:
-    report, found = await compared(world, pair="shipments")
+    report, found = await compared(world, began, pair="shipments")
     assert (report.in_step, found) == (True, [])
     [row] = report.pairs
     assert (row.left, row.right, int(row.left_pieces), int(row.right_pieces)) == (3, 3, 5, 5)
@@ -49,12 +55,12 @@ async def test_what_shipped_and_was_written_back_is_in_step_and_a_portals_goods_
 
 
 async def test_a_shipment_that_was_deleted_in_the_shop_is_missed_and_following_the_goods_brings_it_back(
-    world: World, sent: dict[str, str]
+    world: World, sent: dict[str, str], began: datetime
 ) -> None:
     key = sent["deleted"]
     [shown] = await shipments(world, key)
     await world.act("magento", "delete-shipment", entity_id=shown["id"])
-    report, found = await compared(world, pair="shipments")
+    report, found = await compared(world, began, pair="shipments")
     assert of(found, key) == ["shipments: missing in shop shipments 79.00 EUR"]
     [lost] = found
     assert (lost.item, lost.explained, lost.command) == (shown["key"], "", f"starter.py follow {key}")
@@ -65,16 +71,16 @@ async def test_a_shipment_that_was_deleted_in_the_shop_is_missed_and_following_t
         return len(await shipments(world, key)) == 1
 
     await world.wait_until(is_back, what="the shipment is written again")
-    assert (await compared(world, pair="shipments"))[1] == []
+    assert (await compared(world, began, pair="shipments"))[1] == []
 
 
 async def test_a_shipment_that_somebody_made_in_the_shop_is_named_and_says_what_to_do(
-    world: World, sent: dict[str, str]
+    world: World, sent: dict[str, str], began: datetime
 ) -> None:
     key = sent["by hand"]
     await Shop(world).ship(key, 1)
     [shown] = await shipments(world, key)
-    _, found = await compared(world, pair="shipments")
+    _, found = await compared(world, began, pair="shipments")
     assert of(found, key) == ["shipments: missing in ERP shipments 39.50 EUR"]
     [stray] = found
     assert (stray.item, stray.explained, stray.command) == (shown["number"], "", f"starter.py explain {key}")
@@ -84,7 +90,7 @@ async def test_a_shipment_that_somebody_made_in_the_shop_is_named_and_says_what_
     await Shop(world).comment(shown["id"], f"sent by hand as {made['shipping']}")
     await world.act("salesforce", "ship", order=key)
     await goods(world, key, written(1), "the shipment is taken for the ERP's")
-    assert (await compared(world, pair="shipments"))[1] == []
+    assert (await compared(world, began, pair="shipments"))[1] == []
 
 
 async def test_a_shipment_that_is_on_its_way_to_the_shop_is_in_progress(world: World, sent: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from activities.magento.shipped import shipment_of
 from activities.magento.shipping import MagentoShipping
 from commerce.fulfillment import Portion
 from commerce.money import Money
-from commerce.reconciliation import Statement, StatementKind, StatementState
+from commerce.statements import Statement, StatementKind, StatementState
 from tests.activities.juston.desk import Notes, as_engine
 from tests.activities.magento.conftest import Placed, Shop
 from tests.activities.magento.test_shipping import shipments, task, who

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from bench.order import prepaid_order
 from workflows.start import EngineRuns
 
-CHUNK = 200
+CHUNK = 50  # the development server keeps everything in one SQLite file
 FIRST_LOOK = 1000
 LINKED_WITHIN = timedelta(minutes=10)  # a whole chunk is placed at once
 TELL_EVERY = 1000

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from temporalio import activity
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from activities.changes import Source
+from activities.engine_away import is_away
 from activities.ledger.store import Ledger
 from activities.ledger.stuck import StuckBook
 from commerce.failures import SystemFailure
@@ -21,16 +22,6 @@ from commerce.stuck import FEED, StuckRun
 UNSEEN, UNREAD = "what changes there is not seen meanwhile", "what a notification told of is not read meanwhile"
 AGAIN = "it is tried again all the time, and goes on by itself"
 _DECIDE = re.compile(r",? (?:then|and|or) decide '[a-z-]+'")  # there is no case to decide
-# The engine's own absence is no trouble of a feed: nothing at all goes on then.
-_ENGINE_AWAY = frozenset(
-    {
-        RPCStatusCode.UNAVAILABLE,
-        RPCStatusCode.DEADLINE_EXCEEDED,
-        RPCStatusCode.CANCELLED,
-        RPCStatusCode.RESOURCE_EXHAUSTED,
-        RPCStatusCode.ABORTED,
-    }
-)
 
 
 class FeedTroubles:
@@ -49,7 +40,8 @@ class FeedTroubles:
             await self._cannot_go_on(source.name, source.name, f"{failure}; {UNSEEN}", _remedy(failure))
             raise
         except Exception as err:
-            if not (isinstance(err, RPCError) and err.status in _ENGINE_AWAY):
+            # The engine's own absence is no trouble of a feed: nothing at all goes on then.
+            if not (isinstance(err, RPCError) and is_away(err)):
                 reason = f"what it shows cannot be taken in: {type(err).__name__}; {UNSEEN}"
                 remedy = f"report this, with the worker's log; {AGAIN} with the release that mends it"
                 await self._cannot_go_on(source.name, source.name, reason, remedy)

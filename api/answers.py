@@ -14,13 +14,14 @@ from temporalio.client import (
 from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.engine_away import is_away
 from activities.fulfillment import FulfillmentView
 from activities.ledger.chain import chain_of
 from activities.ledger.fulfillment import FulfillmentBook
 from activities.ledger.store import KnownOrder
 from activities.ledger.stuck import StuckBook
 from api.backing import Backing
-from api.errors import AWAY, Refusal
+from api.errors import Refusal
 from api.explain import next_step
 from commerce.documents import CLOSED_STAGES, Case, CheckoutResult, Document, Event, OrderView, Stage
 from commerce.model import Model, UtcDatetime
@@ -229,7 +230,7 @@ async def _order_now(backing: Backing, store: str, number: str) -> OrderAnswer:
             if known is None:
                 raise not_found(key) from None
             return await _without_run(backing, known, lost="no run of it is in Temporal")
-        if err.status not in AWAY:  # for example: the run's last step failed on a worker
+        if not is_away(err):  # for example: the run's last step failed on a worker
             log.warning("the run of order %s cannot be asked: %s", key, err)
         return await _silent(backing, store, number, known)
     except WorkflowQueryFailedError:

@@ -6,6 +6,7 @@ from typing import Any, NoReturn, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 from api.errors import Refusal, invalid
 
@@ -14,12 +15,15 @@ M = TypeVar("M", bound=BaseModel)
 
 
 async def raw_body(request: Request, limit: int = LIMIT) -> bytes:
-    """The whole body. Raises Refusal (413) as soon as it is longer than `limit` bytes."""
+    """The whole body. Raises Refusal: 413 as soon as it is longer than `limit` bytes, 400 when the caller goes away."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Refusal(413, "too-large", f"the body has more than {limit} bytes; send a smaller one")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise Refusal(413, "too-large", f"the body has more than {limit} bytes; send a smaller one")
+    except ClientDisconnect:
+        raise Refusal(400, "cut-off", "the connection ended before the whole body was here; send it again") from None
     return bytes(body)
 
 

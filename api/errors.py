@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.engine_away import is_away
 from commerce.failures import Family, SystemFailure
 
 log = logging.getLogger("holdfast.api")
@@ -22,16 +23,6 @@ log = logging.getLogger("holdfast.api")
 RETRY_AFTER = 5  # seconds: long enough for a restart to get on, short enough for a buyer who waits
 # What the engine answers to a question or an update for a run whose task fails.
 CANNOT_GO_ON = RPCStatusCode.FAILED_PRECONDITION
-# What the engine answers when it cannot serve now. Anything else that it says is our own mistake.
-AWAY = frozenset(
-    {
-        RPCStatusCode.UNAVAILABLE,
-        RPCStatusCode.DEADLINE_EXCEEDED,
-        RPCStatusCode.CANCELLED,
-        RPCStatusCode.RESOURCE_EXHAUSTED,
-        RPCStatusCode.ABORTED,
-    }
-)
 
 
 class Refusal(Exception):
@@ -99,8 +90,8 @@ def refusal_of(err: Exception) -> Refusal:
         return away("the ledger", "all connections are in use")
     if isinstance(err, ProgrammingError) and getattr(err.orig, "sqlstate", "") == "42P01":
         return away("the ledger", "its tables are not made yet")
-    if isinstance(err, RPCError) and err.status in AWAY:
-        return away("Temporal", err.status.name.lower().replace("_", " "))
+    if isinstance(err, RPCError) and is_away(err):
+        return away("Temporal", _word(err))
     if isinstance(err, RPCError) and err.status is CANNOT_GO_ON:
         words = "its run cannot go on now: its step fails and is tried again; `starter.py status` says why"
         return Refusal(503, "unavailable", words, headers={"Retry-After": str(RETRY_AFTER)})
@@ -120,6 +111,11 @@ def invalid(errors: Any) -> Refusal:
     first = told[0]
     named = f"{first['field']}: " if first["field"] else ""
     return Refusal(422, "invalid", f"{named}{first['message']}", field=first["field"], details=told)
+
+
+def _word(err: RPCError) -> str:
+    broken = err.status is RPCStatusCode.UNKNOWN
+    return f"the connection broke: {err.message}" if broken else err.status.name.lower().replace("_", " ")
 
 
 def _plain(err: HTTPException) -> Refusal:

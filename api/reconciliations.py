@@ -10,11 +10,12 @@ from pydantic import Field, model_validator
 from temporalio.client import WorkflowExecutionStatus, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.engine_away import is_away
 from activities.ledger.reconciliations import FoundDifference, KnownReconciliation, ReconciliationBook
 from api.auth import Caller, Operator
 from api.backing import Backing, Base
 from api.body import json_body, read_model
-from api.errors import AWAY, Refusal
+from api.errors import Refusal
 from commerce.model import Model, UtcDatetime
 from commerce.order import StoreCode
 from commerce.reconciliation import PAIR_NAMES
@@ -158,7 +159,7 @@ async def _running(backing: Backing, id: str) -> ReconciliationView | None:
     except RPCError as err:
         if err.status is RPCStatusCode.NOT_FOUND:
             return None
-        if err.status not in AWAY:
+        if not is_away(err):
             raise
         return ReconciliationView(phase="waiting for a worker")
     except WorkflowQueryFailedError as err:

@@ -8,13 +8,14 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.budget import Usage
+from activities.engine_away import is_away
 from activities.held import held_by, queued
 from activities.ledger.calls import CallBook
 from activities.ledger.endpoints import EndpointBook
 from activities.pushes import Place, place_in
 from activities.watch import EndpointNote, Held
 from api.backing import Backing
-from api.errors import AWAY, Refusal
+from api.errors import Refusal
 from commerce.model import Model
 from settings.allowances import allowances, budgets
 from settings.systems import push_names
@@ -53,7 +54,7 @@ async def standing(backing: Backing) -> EndpointList:
     except Refusal:
         return EndpointList(endpoints=tuple(notes), calls=calls, pushes=pushes, counted_now=False)
     except RPCError as err:
-        if err.status not in AWAY:
+        if not is_away(err):
             raise
         return EndpointList(endpoints=tuple(notes), calls=calls, pushes=pushes, counted_now=False)
     mails = Held(steps=steps, step_since=since)

@@ -10,11 +10,12 @@ from pydantic import Field
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.changes import LatePaymentInput
+from activities.engine_away import is_away
 from activities.ledger.stuck import StuckBook
 from api.auth import Approver, Caller, Operator
 from api.backing import Backing, Base
 from api.body import json_body, read_model
-from api.errors import AWAY, RETRY_AFTER, ErrorAnswer, Refusal
+from api.errors import RETRY_AFTER, ErrorAnswer, Refusal
 from api.examples import STUCK_EXAMPLES
 from api.goods import follow_again
 from api.orders import Reason
@@ -148,7 +149,7 @@ async def _take_up(backing: Backing, runs: EngineRuns, run: StuckRun, reason: st
             return
         placed = await backing.engine.placed(run.order_key)
     except RPCError as err:
-        if err.status in AWAY:
+        if is_away(err):
             raise
         gone = "the engine keeps its history no more" if err.status is RPCStatusCode.NOT_FOUND else err.message
         raise Refusal(

@@ -7,11 +7,12 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from temporalio.service import RPCError
 
+from activities.engine_away import is_away
 from activities.ledger import tables as t
 from activities.ledger.database import transaction
 from api.auth import Caller
 from api.backing import Backing
-from api.errors import AWAY, Refusal
+from api.errors import Refusal
 from api.standing import EndpointList, standing
 from commerce.documents import CLOSED_STAGES, Stage
 
@@ -71,7 +72,7 @@ async def _open(backing: Backing, caller: Caller) -> dict[str, int] | None:
     except Refusal:
         return None
     except RPCError as err:
-        if err.status not in AWAY:
+        if not is_away(err):
             raise
         return None
     return {stage.value: result.count for stage, result in zip(OPEN_STAGES, found, strict=True)}

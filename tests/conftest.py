@@ -4,6 +4,7 @@
 more of them; what it finds becomes a fixed example beside the rule that it broke.
 """
 
+import gc
 import os
 
 import pytest
@@ -14,6 +15,11 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.sandbox_process import sandbox
 
 __all__ = ["sandbox"]
+
+# Two cores for everything, and memory to spare: neither Temporal (written in Go) nor a worker within a test's process
+# collects its garbage as often as it would by itself.
+os.environ.setdefault("GOGC", "400")
+gc.set_threshold(50_000, 20, 100)
 
 # Their tests share one set of servers, which takes longer to start than most of them to run.
 TOGETHER = ("tests/pages", "tests/reconcile", "tests/windows")

@@ -34,7 +34,7 @@ from workflows.converter import data_converter
 CONFIG = ROOT / "holdfast.toml"
 # Pauses and patience fit for tests. `visible_after` must stay above the hosted service's time-out.
 PACE = {
-    "SYSTEMS__MAGENTO__FOLLOW_EVERY_SECONDS": "1",
+    "SYSTEMS__MAGENTO__FOLLOW_EVERY_SECONDS": "0.5",
     "SYSTEMS__MAGENTO__OVERLAP_SECONDS": "60",
     "SYSTEMS__MAGENTO__TIMEOUT_SECONDS": "2",
     "SYSTEMS__MAGENTO__SETTLED_AFTER_SECONDS": "2.5",
@@ -42,7 +42,7 @@ PACE = {
     "SYSTEMS__FINANCIALFORCE__FULFILLMENT__FEED_OVERLAP_SECONDS": "5",
     "SYSTEMS__FINANCIALFORCE__SALESFORCE__TIMEOUT_SECONDS": "5",
     "SYSTEMS__FINANCIALFORCE__SALESFORCE__SETTLED_AFTER_SECONDS": "2",
-    "SYSTEMS__JUSTON__FOLLOW_EVERY_SECONDS": "1",
+    "SYSTEMS__JUSTON__FOLLOW_EVERY_SECONDS": "0.5",
     "SYSTEMS__JUSTON__FEED_OVERLAP_SECONDS": "5",
     "SYSTEMS__JUSTON__HOSTED_TIMEOUT_SECONDS": "1",
     "SYSTEMS__JUSTON__VISIBLE_AFTER_SECONDS": "1.2",
@@ -50,7 +50,7 @@ PACE = {
     "SYSTEMS__JUSTON__SALESFORCE__SETTLED_AFTER_SECONDS": "2",
     # What the steps do by themselves; tests/outage turns the watch on.
     **{f"SYSTEMS__{name}__WATCH": "false" for name in ("MAGENTO", "FINANCIALFORCE", "JUSTON", "CARRIER")},
-    "SYSTEMS__CARRIER__FOLLOW_EVERY_SECONDS": "2",
+    "SYSTEMS__CARRIER__FOLLOW_EVERY_SECONDS": "1",
     "STORES__CH__SHOP_NOTES": "visible",  # the other stores keep quiet
     "STORE_DEFAULTS__RETRY_LONGEST_SECONDS": "1",
     "STORE_DEFAULTS__INVOICE_POLL_SECONDS": "1",

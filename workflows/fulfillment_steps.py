@@ -40,6 +40,7 @@ class FulfillmentSteps(FulfillmentCancel):
         self._quantities = QuantityLedger({line.id: line.quantity for line in goods(self._order)}, self._entries)
         if taken_up.ended_before is not None:
             self._settled = {line.line: line.cancelled for line in taken_up.ended_before.lines}
+            self._skipped = [*taken_up.ended_before.skipped]  # what a person decided stays decided
         if taken_up.look_at_shop and taken_up.ended_before is None and self._input.so_far is None:
             self._hints["shop-lines"] = self._hints.get("shop-lines", 0) + 1
         if not self._timeline:
